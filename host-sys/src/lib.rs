@@ -1,0 +1,1 @@
+//! OpenFX by bindgen and safe views over it.

@@ -1,0 +1,1 @@
+//! Transfer functions, gamuts, and the match of one shot to its neighbours.

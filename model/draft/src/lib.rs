@@ -1,0 +1,1 @@
+//! The embedded engine: in-betweens, holds, moves on a still, without weights.

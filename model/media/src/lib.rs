@@ -1,0 +1,1 @@
+//! Decode and encode through the ffmpeg executables; stills, image sequences, Broadcast WAV.

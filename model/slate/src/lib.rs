@@ -1,0 +1,1 @@
+//! Pictures that speak for a missing shot: card, progress slate, dissolve.

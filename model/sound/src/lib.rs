@@ -1,0 +1,1 @@
+//! Loudness, resampling, room tone and ambience, joins.

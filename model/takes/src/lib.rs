@@ -1,0 +1,1 @@
+//! The take store: frozen takes on disk, found by hash, held by id, published atomically.

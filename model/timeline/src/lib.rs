@@ -1,0 +1,1 @@
+//! OpenTimelineIO in and out: the cut, its holes, and their filling.

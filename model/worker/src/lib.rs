@@ -1,0 +1,1 @@
+//! The worker protocol, its client and its server.

@@ -1,0 +1,1 @@
+//! The Pickup effect: an OpenFX plug-in for every host.

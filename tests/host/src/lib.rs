@@ -1,0 +1,1 @@
+//! An OpenFX host for the tests.
