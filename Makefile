@@ -1,0 +1,53 @@
+# make demo    set up, build, and fill a real gap in a real cut: results in target/demo
+# make test    set up, build the bundle, run every test
+# make bundle  target/bundle/Pickup.ofx.bundle
+# make bench   figures beside their rivals: a table, and target/bench/report.json   (ONLY=name runs some)
+# make fmt lint clean
+
+CARGO   ?= cargo
+RELEASE := target/release
+BUNDLE  := target/bundle/Pickup.ofx.bundle
+ARCH    := $(BUNDLE)/Contents/Linux-x86-64
+ONLY    ?=
+
+.PHONY: demo test bundle build bench setup python lint fmt clean
+
+demo: setup bundle
+	@installers/demo.sh
+
+test: setup python bundle
+	$(CARGO) test --locked --release --workspace
+
+build:
+	$(CARGO) build --locked --release -p pickup -p pickup-ofx
+
+# A bundle appears whole or not at all: hosts may be scanning the folder.
+bundle: build
+	@rm -rf $(BUNDLE).new && mkdir -p $(BUNDLE).new/Contents/Linux-x86-64 $(BUNDLE).new/Contents/Resources
+	@cp plugin/bundle/Info.plist $(BUNDLE).new/Contents/
+	@cp plugin/bundle/*.png $(BUNDLE).new/Contents/Resources/
+	@cp $(RELEASE)/libpickup_ofx.so $(BUNDLE).new/Contents/Linux-x86-64/Pickup.ofx
+	@cp $(RELEASE)/pickup $(BUNDLE).new/Contents/Linux-x86-64/pickup
+	@strip --strip-unneeded $(BUNDLE).new/Contents/Linux-x86-64/Pickup.ofx
+	@rm -rf $(BUNDLE) && mv $(BUNDLE).new $(BUNDLE)
+	@echo "built $(BUNDLE)"
+
+bench: setup python bundle
+	$(CARGO) build --locked --release -p test-host --bins
+	@target/python/bin/python tests/bench/report.py $(if $(ONLY),--only $(ONLY))
+
+setup:
+	@installers/setup.sh
+
+python:
+	@installers/python.sh
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
+
+fmt:
+	$(CARGO) fmt --all
+
+clean:
+	$(CARGO) clean
