@@ -1,1 +1,4 @@
 //! OpenFX by bindgen and safe views over it.
+
+mod names;
+pub mod raw;
