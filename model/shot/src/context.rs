@@ -12,7 +12,7 @@ use crate::sound::Sound;
 use crate::units::{Rate, Seconds, Span};
 
 /// A clip by name: a file that ffmpeg reads, or an image sequence pattern such as `shot.%06d.exr`, and which frames of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClipRef {
     /// File or pattern.
     pub path: PathBuf,
@@ -23,6 +23,16 @@ pub struct ClipRef {
     /// Frames per second where the file does not say (image sequences).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// Encoding of this clip where it is not that of the whole context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<ColourSpace>,
+}
+
+impl ClipRef {
+    /// All of a file or sequence.
+    pub fn whole(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
 }
 
 /// A stretch of sound by name.
