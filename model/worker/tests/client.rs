@@ -310,8 +310,8 @@ fn results_are_checked_against_the_disk() {
 fn submitting_never_waits_and_a_full_queue_is_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     // Says hello and reads nothing any more.
-    let options = script(folder.path(), r#"echo '{"type":"hello","protocol":1,"name":"x","tasks":[]}'; exec sleep 600"#);
-    let client = Client::new(Options { grace: Duration::from_millis(100), ..options });
+    let deaf = script(folder.path(), r#"echo '{"type":"hello","protocol":1,"name":"x","tasks":[]}'; exec sleep 600"#);
+    let client = Client::new(Options { grace: Duration::from_millis(100), ..deaf });
     let mut large = job(folder.path(), "");
     large.request.prompt = "x".repeat(100_000);
     let mut slowest = Duration::ZERO;
