@@ -78,9 +78,18 @@ fn generate(include: &Path, out: &Path) -> Result<(), String> {
         Ok(result) => result.map_err(|e| format!("bindgen could not read the OpenFX headers in {}: {e}", include.display()))?,
         Err(payload) => {
             let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-            return Err(headers::no_libclang(text.unwrap_or("no reason was given")));
+            return Err(no_libclang(text.unwrap_or("no reason was given")));
         }
     };
     let file = out.join("openfx.rs");
     bindings.write_to_file(&file).map_err(|e| format!("{} could not be written: {e}", file.display()))
+}
+
+/// What to say when bindgen cannot work without libclang.
+fn no_libclang(why: &str) -> String {
+    format!(
+        "libclang is needed to read the OpenFX headers and could not be loaded: {why}\n\
+         Install it (Debian, Ubuntu: apt install libclang-dev; Fedora: dnf install clang-devel; macOS: xcode-select --install; \
+         Windows: winget install LLVM.LLVM), or set LIBCLANG_PATH to the folder of libclang."
+    )
 }

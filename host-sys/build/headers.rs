@@ -56,12 +56,3 @@ pub fn include_folder(metadata: &[u8]) -> Result<PathBuf, String> {
     let folder = Path::new(manifest).with_file_name("openfx").join("include");
     if folder.join("ofxCore.h").is_file() { Ok(folder) } else { Err(format!("{} does not hold ofxCore.h", folder.display())) }
 }
-
-/// What to say when bindgen cannot work without libclang.
-pub fn no_libclang(why: &str) -> String {
-    format!(
-        "libclang is needed to read the OpenFX headers and could not be loaded: {why}\n\
-         Install it (Debian, Ubuntu: apt install libclang-dev; Fedora: dnf install clang-devel; macOS: xcode-select --install; \
-         Windows: winget install LLVM.LLVM), or set LIBCLANG_PATH to the folder of libclang."
-    )
-}

@@ -1,0 +1,236 @@
+//! The arguments of the actions, read tolerantly: what a host leaves out has the value that OpenFX means by it.
+
+use crate::geometry::{Range, RectD, RectI};
+use crate::image::{Image, Output};
+use crate::instance::Instance;
+use crate::props::{PropertySet, keep};
+use crate::raw;
+use crate::status::{Error, Result};
+
+/// Why something changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The user did it.
+    User,
+    /// A plug-in did it.
+    Plugin,
+    /// The time moved.
+    Time,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// A parameter, by its id.
+    Param(String),
+    /// A clip, by its name: connected, disconnected, or of another kind.
+    Clip(String),
+    /// The host does not say.
+    Unknown,
+}
+
+/// The arguments of InstanceChanged.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What.
+    pub what: Changed,
+    /// Why.
+    pub reason: Reason,
+    /// When, in frames; the host's current time.
+    pub time: f64,
+    /// At which scale, x and y.
+    pub scale: (f64, f64),
+}
+
+fn time(args: &PropertySet<'_>) -> Option<f64> {
+    args.double(raw::kOfxPropTime).ok().filter(|t| t.is_finite())
+}
+
+/// A render scale; what is no number above zero is 1.
+fn scale(args: &PropertySet<'_>) -> (f64, f64) {
+    let at = |i| args.double_at(raw::kOfxImageEffectPropRenderScale, i).ok().filter(|s| s.is_finite() && *s > 0.0 && *s <= 1e3);
+    (at(0).unwrap_or(1.0), at(1).or(at(0)).unwrap_or(1.0))
+}
+
+fn flag(args: &PropertySet<'_>, name: &std::ffi::CStr) -> bool {
+    args.int(name).is_ok_and(|v| v != 0)
+}
+
+pub(crate) fn reason(args: &PropertySet<'_>) -> Reason {
+    match args.string(raw::kOfxPropChangeReason) {
+        Ok(r) if r.as_bytes() == raw::kOfxChangePluginEdited.to_bytes() => Reason::Plugin,
+        Ok(r) if r.as_bytes() == raw::kOfxChangeTime.to_bytes() => Reason::Time,
+        _ => Reason::User,
+    }
+}
+
+impl Change {
+    pub(crate) fn read(args: &PropertySet<'_>) -> Self {
+        let name = args.string(raw::kOfxPropName);
+        let kind = args.string(raw::kOfxPropType).unwrap_or_default();
+        let what = match name {
+            Ok(name) if kind.as_bytes() == raw::kOfxTypeClip.to_bytes() => Changed::Clip(name),
+            Ok(name) => Changed::Param(name),
+            Err(_) => Changed::Unknown,
+        };
+        Self { what, reason: reason(args), time: time(args).unwrap_or(0.0), scale: scale(args) }
+    }
+}
+
+/// A time and a scale at which something is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct At {
+    /// In frames.
+    pub time: f64,
+    /// Pixels for each canonical unit, x and y.
+    pub scale: (f64, f64),
+}
+
+impl At {
+    pub(crate) fn read(args: &PropertySet<'_>) -> Result<Self> {
+        let time = time(args).ok_or_else(|| no(raw::kOfxPropTime))?;
+        Ok(Self { time, scale: scale(args) })
+    }
+}
+
+fn no(name: &std::ffi::CStr) -> Error {
+    Error::NoProperty { name: name.to_string_lossy().into_owned(), status: crate::Status::UNKNOWN }
+}
+
+/// A span of frames that the host is about to render, or has rendered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sequence {
+    /// First and last frame, if the host says them.
+    pub range: Option<Range>,
+    /// Whether a person looks at the result.
+    pub is_interactive: bool,
+}
+
+impl Sequence {
+    pub(crate) fn read(args: &PropertySet<'_>) -> Self {
+        let range = args.doubles(raw::kOfxImageEffectPropFrameRange).ok();
+        Self { range: range.map(|[min, max]| Range { min, max }), is_interactive: flag(args, raw::kOfxPropIsInteractive) }
+    }
+}
+
+/// The arguments of Render, and the way to its output.
+pub struct RenderArgs<'a> {
+    instance: Instance<'a>,
+    /// Which frame, and at which scale.
+    pub at: At,
+    /// The pixels to be written, at the render scale.
+    pub window: RectI,
+    /// Whether the host renders for somebody who waits for it: a preview, not the delivery.
+    pub is_interactive: bool,
+    /// Whether frames come in order.
+    pub is_sequential: bool,
+    /// Whether speed matters more than looks (1.4).
+    pub is_draft: bool,
+    /// Whether it is for a thumbnail (1.5.1, and Resolve's property of its own).
+    pub is_thumbnail: bool,
+}
+
+/// Resolve marks thumbnail renders on the clip: a name of its own from its developer kit.
+const RESOLVE_THUMBNAIL: &std::ffi::CStr = c"OfxImageClipPropThumbnail";
+
+impl<'a> RenderArgs<'a> {
+    pub(crate) fn read(instance: Instance<'a>, args: &PropertySet<'_>) -> Result<Self> {
+        let window = RectI::from(args.ints::<4>(raw::kOfxImageEffectPropRenderWindow)?);
+        let on_clip = || instance.clip("Output").is_ok_and(|c| flag(&c.props(), RESOLVE_THUMBNAIL));
+        Ok(Self {
+            instance,
+            at: At::read(args)?,
+            window,
+            is_interactive: flag(args, raw::kOfxImageEffectPropInteractiveRenderStatus),
+            is_sequential: flag(args, raw::kOfxImageEffectPropSequentialRenderStatus),
+            is_draft: flag(args, raw::kOfxImageEffectPropRenderQualityDraft),
+            is_thumbnail: flag(args, raw::kOfxImageEffectPropThumbnailRender) || on_clip(),
+        })
+    }
+
+    /// The output image and its window, handed to `write`. It can be had once at a time: two references to one pixel would be
+    /// undefined behaviour. `None` when the host has no output image.
+    pub fn with_output<T>(&mut self, write: impl FnOnce(Output<'_>) -> Result<T>) -> Result<Option<T>> {
+        match self.instance.output_clip()?.image(self.at.time, None)? {
+            Some(mut image) => write(Output::new(&mut image, self.window)).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<'a> Instance<'a> {
+    fn output_clip(&self) -> Result<crate::Clip<'a>> {
+        self.clip("Output")
+    }
+
+    /// An image of an input clip at a time; see [`crate::Clip::image`]. The output is had through [`RenderArgs::with_output`].
+    pub fn source_image(&self, name: &'a str, time: f64) -> Result<Option<Image<'a>>> {
+        self.clip(name)?.image(time, None)
+    }
+}
+
+/// What GetFramesNeeded answers: for each clip, ranges of frames.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FramesNeeded(pub Vec<(&'static str, Vec<Range>)>);
+
+impl FramesNeeded {
+    pub(crate) fn write(&self, out: &PropertySet<'_>) -> Result<()> {
+        for (clip, ranges) in &self.0 {
+            let name = keep(&format!("OfxImageClipPropFrameRange_{clip}"))?;
+            let flat: Vec<f64> = ranges.iter().flat_map(|r| [r.min, r.max]).collect();
+            out.set_doubles(name, &flat)?;
+        }
+        Ok(())
+    }
+}
+
+/// What GetRegionsOfInterest answers: for each clip, the region needed of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RegionsNeeded(pub Vec<(&'static str, RectD)>);
+
+impl RegionsNeeded {
+    pub(crate) fn write(&self, out: &PropertySet<'_>) -> Result<()> {
+        for (clip, r) in &self.0 {
+            out.set_doubles(keep(&format!("OfxImageClipPropRoI_{clip}"))?, &[r.x1, r.y1, r.x2, r.y2])?;
+        }
+        Ok(())
+    }
+}
+
+/// What IsIdentity answers when the output is a clip's image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Which clip.
+    pub clip: &'static str,
+    /// At which time.
+    pub time: f64,
+}
+
+/// What GetClipPreferences answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClipPreferences {
+    /// Whether the output changes from frame to frame though no parameter does.
+    pub is_frame_varying: bool,
+    /// Whether there is an image at fractional times.
+    pub is_continuous: bool,
+    /// Whether the output's colours are multiplied by alpha; `None` leaves it to the host.
+    pub premultiplied: Option<bool>,
+    /// Frames per second of the output; `None` leaves it to the host.
+    pub frame_rate: Option<f64>,
+}
+
+impl ClipPreferences {
+    pub(crate) fn write(&self, out: &PropertySet<'_>) -> Result<()> {
+        out.set_int(raw::kOfxImageEffectFrameVarying, i32::from(self.is_frame_varying))?;
+        // Hosts that lack one of the rest are none the worse for it.
+        let _ = out.set_int(raw::kOfxImageClipPropContinuousSamples, i32::from(self.is_continuous));
+        if let Some(premultiplied) = self.premultiplied {
+            let word = if premultiplied { raw::kOfxImagePreMultiplied } else { raw::kOfxImageUnPreMultiplied };
+            let _ = out.set_strings(raw::kOfxImageEffectPropPreMultiplication, [word]);
+        }
+        if let Some(rate) = self.frame_rate {
+            let _ = out.set_double(raw::kOfxImageEffectPropFrameRate, rate);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! Images of the host: checked once when they are got, then seen row by row, released when dropped.
+//!
+//! Nothing an image says of itself is believed: bounds, row bytes, depth and components are checked against each other, and no
+//! row outside them can be asked for. What cannot be checked is the memory itself: that data, bounds and row bytes describe
+//! memory which is there is the host's promise (ofxImageEffect.h, "clipGetImage").
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::slice;
+
+use crate::geometry::RectI;
+use crate::props::PropertySet;
+use crate::raw;
+use crate::status::{Error, Result};
+use crate::suites::Suites;
+
+/// The largest side an image may have: beyond any picture, far below what overflows.
+const MOST_PIXELS: u32 = 1 << 17;
+
+/// The type of one component of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// 8 bits, 0 to 255.
+    Byte,
+    /// 16 bits, 0 to 65535.
+    Short,
+    /// Half float.
+    Half,
+    /// Float.
+    Float,
+}
+
+impl Depth {
+    /// Bytes of one component.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Short | Self::Half => 2,
+            Self::Float => 4,
+        }
+    }
+
+    fn parse(text: &str) -> Option<(Self, PixelOrder)> {
+        // Vegas has names of its own for BGR order.
+        let (text, order) = text.strip_suffix("BGR").map_or((text, PixelOrder::Rgba), |t| (t, PixelOrder::Bgra));
+        let depth = match text.as_bytes() {
+            t if t == raw::kOfxBitDepthByte.to_bytes() => Self::Byte,
+            t if t == raw::kOfxBitDepthShort.to_bytes() => Self::Short,
+            t if t == raw::kOfxBitDepthHalf.to_bytes() => Self::Half,
+            t if t == raw::kOfxBitDepthFloat.to_bytes() => Self::Float,
+            _ => return None,
+        };
+        Some((depth, order))
+    }
+}
+
+/// Which components a pixel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Components {
+    /// Red, green, blue, alpha.
+    Rgba,
+    /// Red, green, blue.
+    Rgb,
+    /// Alpha alone.
+    Alpha,
+}
+
+impl Components {
+    /// How many.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Rgba => 4,
+            Self::Rgb => 3,
+            Self::Alpha => 1,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.as_bytes() {
+            t if t == raw::kOfxImageComponentRGBA.to_bytes() => Some(Self::Rgba),
+            t if t == raw::kOfxImageComponentRGB.to_bytes() => Some(Self::Rgb),
+            t if t == raw::kOfxImageComponentAlpha.to_bytes() => Some(Self::Alpha),
+            _ => None,
+        }
+    }
+}
+
+/// In which order the colours stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PixelOrder {
+    /// Red first.
+    #[default]
+    Rgba,
+    /// Blue first, as Vegas has it.
+    Bgra,
+}
+
+/// What is known of an image, checked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layout {
+    /// The pixels that are in memory.
+    pub bounds: RectI,
+    /// From a row to the next one up, in bytes; may be negative, may be more than the row needs.
+    pub row_bytes: isize,
+    /// Type of a component.
+    pub depth: Depth,
+    /// Which components.
+    pub components: Components,
+    /// In which order.
+    pub order: PixelOrder,
+    /// Whether colours are multiplied by alpha; `None` where the host does not say.
+    pub premultiplied: Option<bool>,
+    /// Width of a pixel over its height; 1 where the host does not say.
+    pub pixel_aspect: f64,
+    /// Whether it is one field of an interlaced frame, not a whole frame.
+    pub is_field: bool,
+}
+
+impl Layout {
+    /// Bytes of one pixel.
+    pub const fn pixel_bytes(&self) -> usize {
+        self.depth.bytes() * self.components.count()
+    }
+
+    fn read(props: &PropertySet<'_>, clip: &PropertySet<'_>, order: PixelOrder) -> Result<Self> {
+        let wrong = |what: String| Err(Error::Image(what));
+        let bounds = RectI::from(props.ints::<4>(raw::kOfxImagePropBounds)?);
+        // What an image does not say is as its clip says.
+        let either = |name| props.string(name).or_else(|_| clip.string(name));
+        let depth = either(raw::kOfxImageEffectPropPixelDepth)?;
+        let components = either(raw::kOfxImageEffectPropComponents)?;
+        let Some((depth, depth_order)) = Depth::parse(&depth) else { return wrong(format!("its depth is {depth:?}")) };
+        let Some(components) = Components::parse(&components) else { return wrong(format!("its components are {components:?}")) };
+        if bounds.is_empty() || bounds.width() > MOST_PIXELS || bounds.height() > MOST_PIXELS {
+            return wrong(format!("its bounds are {bounds:?}"));
+        }
+        let needed = bounds.width() as usize * depth.bytes() * components.count();
+        // Without the property rows stand without padding.
+        let row_bytes = props.int(raw::kOfxImagePropRowBytes).map_or(needed as isize, |v| v as isize);
+        if bounds.height() > 1 && row_bytes.unsigned_abs() < needed {
+            return wrong(format!("a row of {} pixels does not fit into {row_bytes} bytes", bounds.width()));
+        }
+        let premultiplied = either(raw::kOfxImageEffectPropPreMultiplication).ok();
+        let field = props.string(raw::kOfxImagePropField).unwrap_or_default();
+        Ok(Self {
+            bounds,
+            row_bytes,
+            depth,
+            components,
+            order: if depth_order == PixelOrder::Bgra { depth_order } else { order },
+            premultiplied: premultiplied.map(|p| p.as_bytes() == raw::kOfxImagePreMultiplied.to_bytes()),
+            pixel_aspect: props.double(raw::kOfxImagePropPixelAspectRatio).ok().filter(|r| r.is_finite() && *r > 0.0).unwrap_or(1.0),
+            is_field: [raw::kOfxImageFieldLower, raw::kOfxImageFieldUpper].iter().any(|f| f.to_bytes() == field.as_bytes()),
+        })
+    }
+}
+
+/// An image of the host, valid within the action and released when dropped.
+pub struct Image<'a> {
+    suites: &'a Suites,
+    props: PropertySet<'a>,
+    layout: Layout,
+    data: NonNull<u8>,
+}
+
+/// Part of a row that may be written, as what it holds.
+#[derive(Debug)]
+pub enum RowMut<'r> {
+    /// 8-bit components.
+    Byte(&'r mut [u8]),
+    /// 16-bit components.
+    Short(&'r mut [u16]),
+    /// Half floats by their bits.
+    Half(&'r mut [u16]),
+    /// Floats.
+    Float(&'r mut [f32]),
+}
+
+/// Part of a row, copied, as what it holds.
+#[derive(Debug)]
+pub enum Row {
+    /// 8-bit components.
+    Byte(Vec<u8>),
+    /// 16-bit components.
+    Short(Vec<u16>),
+    /// Half floats by their bits.
+    Half(Vec<u16>),
+    /// Floats.
+    Float(Vec<f32>),
+}
+
+impl<'a> Image<'a> {
+    /// Takes over an image that `clipGetImage` has just answered with; it is released even when it cannot be used.
+    pub(crate) fn new(suites: &'a Suites, handle: raw::OfxPropertySetHandle, clip: &PropertySet<'_>, order: PixelOrder) -> Result<Self> {
+        let props = PropertySet::new(suites, handle);
+        let checked = Layout::read(&props, clip, order).and_then(|layout| {
+            let data = NonNull::new(props.pointer(raw::kOfxImagePropData)?.cast::<u8>());
+            let data = data.ok_or_else(|| Error::Image("it has no pixels in memory".into()))?;
+            let unit = layout.depth.bytes();
+            if data.as_ptr().addr() % unit != 0 || layout.row_bytes.unsigned_abs() % unit != 0 {
+                return Err(Error::Image(format!("its rows do not begin at multiples of {unit} bytes")));
+            }
+            Ok((layout, data))
+        });
+        match checked {
+            Ok((layout, data)) => Ok(Self { suites, props, layout, data }),
+            Err(error) => {
+                release(suites, handle);
+                Err(error)
+            }
+        }
+    }
+
+    /// What is known of it.
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its properties.
+    pub const fn props(&self) -> PropertySet<'a> {
+        self.props
+    }
+
+    /// The address of pixel (x, y), which must lie within the bounds.
+    fn address(&self, x: i32, y: i32) -> *mut u8 {
+        let b = self.layout.bounds;
+        debug_assert!(x >= b.x1 && x < b.x2 && y >= b.y1 && y < b.y2);
+        let rows = i64::from(y) - i64::from(b.y1);
+        let columns = i64::from(x) - i64::from(b.x1);
+        // At most 2^17 rows of 2^31 bytes: no overflow in 64 bits. On 32 bits such an image could not be in memory.
+        let offset = rows as isize * self.layout.row_bytes + columns as isize * self.layout.pixel_bytes() as isize;
+        self.data.as_ptr().wrapping_offset(offset)
+    }
+
+    fn check(&self, y: i32, x1: i32, x2: i32) -> Result<usize> {
+        if x1 < x2 && self.layout.bounds.contains(RectI::new(x1, y, x2, y.saturating_add(1))) {
+            return Ok((x2.abs_diff(x1)) as usize * self.layout.components.count());
+        }
+        Err(Error::Image(format!("pixels {x1} to {x2} of row {y} are outside {:?}", self.layout.bounds)))
+    }
+
+    /// Pixels x1 to x2 (exclusive) of row y, copied: the host may render into the memory that it lets us read.
+    pub fn row(&self, y: i32, x1: i32, x2: i32) -> Result<Row> {
+        let count = self.check(y, x1, x2)?;
+        let at = self.address(x1, y);
+        Ok(match self.layout.depth {
+            // SAFETY: the span lies within bounds and row bytes, which the host promises to be memory; it is aligned, as `new`
+            // checked; any bits are a value of these types.
+            Depth::Byte => Row::Byte(unsafe { copied(at, count) }),
+            // SAFETY: as above.
+            Depth::Short => Row::Short(unsafe { copied(at.cast(), count) }),
+            // SAFETY: as above.
+            Depth::Half => Row::Half(unsafe { copied(at.cast(), count) }),
+            // SAFETY: as above.
+            Depth::Float => Row::Float(unsafe { copied(at.cast(), count) }),
+        })
+    }
+}
+
+/// Copies values without making a reference to the host's memory.
+///
+/// # Safety
+/// `from` is aligned and leads to `count` values in memory.
+unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> Vec<T> {
+    let mut row = vec![T::default(); count];
+    // SAFETY: as promised; the copy is fresh memory.
+    unsafe { std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), count) };
+    row
+}
+
+fn release(suites: &Suites, handle: raw::OfxPropertySetHandle) {
+    if let Some(call) = suites.effect.clipReleaseImage {
+        // SAFETY: got from clipGetImage in this action and released once.
+        unsafe { call(handle) };
+    }
+}
+
+impl Drop for Image<'_> {
+    fn drop(&mut self) {
+        release(self.suites, self.props.handle());
+    }
+}
+
+/// The part of an output image that this render action may write: its window. Other threads may write other windows of the
+/// same image at the same time, so no reference is ever made to a pixel outside the window.
+pub struct Output<'i> {
+    image: &'i Image<'i>,
+    window: RectI,
+    _mine: PhantomData<&'i mut [u8]>,
+}
+
+impl<'i> Output<'i> {
+    /// The window of an image, cut to its bounds. The image must have been got from the output clip.
+    pub(crate) fn new(image: &'i mut Image<'_>, window: RectI) -> Self {
+        let window = window.intersect(image.layout.bounds);
+        Self { image, window, _mine: PhantomData }
+    }
+
+    /// The window; it may be empty.
+    pub const fn window(&self) -> RectI {
+        self.window
+    }
+
+    /// What is known of the image.
+    pub const fn layout(&self) -> &Layout {
+        &self.image.layout
+    }
+
+    /// Row y of the window, to be written.
+    pub fn row(&mut self, y: i32) -> Result<RowMut<'_>> {
+        let w = self.window;
+        if y < w.y1 || y >= w.y2 {
+            return Err(Error::Image(format!("row {y} is outside the window {w:?}")));
+        }
+        let count = self.image.check(y, w.x1, w.x2)?;
+        let at = self.image.address(w.x1, y);
+        Ok(match self.image.layout.depth {
+            // SAFETY: within bounds and row bytes, aligned, and for the life of `&mut self` the only reference to it: the host
+            // gives each render action a window of its own, and source rows are copied, never referred to.
+            Depth::Byte => RowMut::Byte(unsafe { slice::from_raw_parts_mut(at, count) }),
+            // SAFETY: as above.
+            Depth::Short => RowMut::Short(unsafe { slice::from_raw_parts_mut(at.cast(), count) }),
+            // SAFETY: as above.
+            Depth::Half => RowMut::Half(unsafe { slice::from_raw_parts_mut(at.cast(), count) }),
+            // SAFETY: as above.
+            Depth::Float => RowMut::Float(unsafe { slice::from_raw_parts_mut(at.cast(), count) }),
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! What single hosts do otherwise than OpenFX says: the one place where a host's name decides anything.
+//!
+//! Each row says which host, which versions, what, how that is known and since when. To see whether a row is still needed,
+//! remove it and run the bundle in that host.
+
+/// A way of being otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Ends the process when asked for the message suite's second version.
+    AbortsOnMessageV2,
+    /// Answers OK to a fetch at another time and hands over the current frame, whatever the clip's property says.
+    FetchesOnlyTheCurrentFrame,
+    /// Never sends InstanceChanged: buttons and status lines are of no use.
+    NeverSendsInstanceChanged,
+    /// A filter's frame range is the whole medium, not the trimmed clip.
+    FrameRangeIsWholeMedium,
+    /// A persistent message stops all renders until it is cleared.
+    MessageStopsRender,
+    /// Secret or disabled in the descriptor can never be undone.
+    SecretInDescriptorStays,
+    /// Regions of definition are pixels at the current scale, not canonical.
+    RegionOfDefinitionInPixels,
+    /// The image's own render scale is wrong; the render argument is right.
+    ImageScaleIsWrong,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Quirk {
+    /// How the host's name begins; empty for a host that tells no name.
+    pub host: &'static str,
+    /// First version that has it, as the host numbers itself.
+    pub from: [i32; 3],
+    /// First version that has it no more, if known.
+    pub until: Option<[i32; 3]>,
+    /// What it does.
+    pub what: What,
+    /// How that is known: run (seen), source (read), vendor (told by the vendor or its users).
+    pub source: &'static str,
+    /// When that was last looked at.
+    pub date: &'static str,
+}
+
+const ANY: [i32; 3] = [0, 0, 0];
+
+const fn row(host: &'static str, what: What, source: &'static str, date: &'static str) -> Quirk {
+    Quirk { host, from: ANY, until: None, what, source, date }
+}
+
+/// Every quirk that changes what this crate or the effect does.
+pub const TABLE: [Quirk; 12] = [
+    row("", What::AbortsOnMessageV2, "run: openfx-runner asserts version 1 and tells no name", "2026-11"),
+    row("MLT", What::FetchesOnlyTheCurrentFrame, "run: clipGetImage(t±5) gives the frame at t, with OK", "2026-11"),
+    row("MLT", What::NeverSendsInstanceChanged, "source: mlt_openfx.c calls no such action", "2026-11"),
+    row("DaVinciResolve", What::FrameRangeIsWholeMedium, "vendor: Edit and Color page filters", "2026-11"),
+    row("DaVinciResolve", What::ImageScaleIsWrong, "vendor: images may lack renderScale and field", "2026-11"),
+    row("uk.co.thefoundry.nuke", What::MessageStopsRender, "vendor: a persistent message must be cleared", "2026-11"),
+    row("uk.co.thefoundry.nuke", What::SecretInDescriptorStays, "vendor: set it in CreateInstance", "2026-11"),
+    row("com.eyeonline.Fusion", What::ImageScaleIsWrong, "vendor: use the render argument", "2026-11"),
+    row("com.blackmagicdesign.Fusion", What::ImageScaleIsWrong, "vendor: use the render argument", "2026-11"),
+    row("com.sonycreativesoftware.vegas", What::ImageScaleIsWrong, "vendor: images always report scale 1", "2026-11"),
+    row("com.vegascreativesoftware.vegas", What::ImageScaleIsWrong, "vendor: images always report scale 1", "2026-11"),
+    row("com.sony.Catalyst.Edit", What::RegionOfDefinitionInPixels, "vendor: RoD in pixels", "2026-11"),
+];
+
+/// The quirks of a host of this name and version.
+pub fn of(name: &str, version: [i32; 3]) -> Vec<What> {
+    TABLE
+        .iter()
+        .filter(|q| if q.host.is_empty() { name.is_empty() } else { name.starts_with(q.host) })
+        .filter(|q| version >= q.from && q.until.is_none_or(|end| version < end))
+        .map(|q| q.what)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quirk_follows_name_and_version() {
+        assert_eq!(of("MLT", [7, 33, 0]), [What::FetchesOnlyTheCurrentFrame, What::NeverSendsInstanceChanged]);
+        assert_eq!(of("", ANY), [What::AbortsOnMessageV2]);
+        assert_eq!(of("com.example.New", [1, 0, 0]), []);
+        assert!(of("DaVinciResolveLite", [20, 0, 0]).contains(&What::FrameRangeIsWholeMedium));
+    }
+
+    #[test]
+    fn every_row_says_how_it_is_known() {
+        for q in TABLE {
+            assert!(["run: ", "source: ", "vendor: "].iter().any(|s| q.source.starts_with(s)), "{q:?}");
+            assert!(q.date.len() == 7 && q.date.starts_with("20"), "{q:?}");
+        }
+    }
+}
