@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Measures Pickup beside its rivals in one run: a table on the screen, and target/bench/report.json.
+
+  report.py [--only NAME …] [--media FOLDER]
+
+A row has name, value, unit, bar, sense (min: at least the bar, max: at most), met, and baseline (what was measured beside it).
+Comparisons with OpenCV and the like run in the interpreter that PICKUP_PYTHON names; where it lacks a package, the row says so
+and how to get it. FOLDER holds clips/ and audio/; the default is the environment variable PICKUP_MEDIA, else tests/media."""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "tests" / "bench"
+RELEASE = ROOT / "target" / "release"
+BUNDLE = ROOT / "target" / "bundle" / "Pickup.ofx.bundle" / "Contents" / "Linux-x86-64"
+PICKUP = RELEASE / "pickup"
+NEEDS = "numpy opencv-python-headless pyloudnorm scikit-image"
+HOW = f"python3 -m venv venv && venv/bin/pip install {NEEDS}; then PICKUP_PYTHON=venv/bin/python make bench"
+
+
+class Report:
+    """The rows, in the order in which they were measured."""
+
+    def __init__(self):
+        self.rows = []
+
+    def row(self, name, value, unit, bar=None, sense="max", baseline=""):
+        met = None
+        if value is not None and bar is not None:
+            met = value <= bar if sense == "max" else value >= bar
+        self.rows.append(dict(name=name, value=value, unit=unit, bar=bar, sense=sense, met=met, baseline=baseline))
+
+    def missing(self, name, unit, bar, sense, why):
+        self.rows.append(dict(name=name, value=None, unit=unit, bar=bar, sense=sense, met=None, baseline=why))
+
+    def show(self):
+        number = lambda v: "–" if v is None else (f"{v:.3g}" if isinstance(v, float) else str(v))
+        cells = [["figure", "value", "unit", "bar", "met", "beside it"]]
+        for r in self.rows:
+            sign = {"max": "≤", "min": "≥"}[r["sense"]]
+            bar = "" if r["bar"] is None else f"{sign} {number(r['bar'])}"
+            met = {True: "yes", False: "NO", None: ""}[r["met"]]
+            cells.append([r["name"], number(r["value"]), r["unit"], bar, met, r["baseline"]])
+        widths = [max(len(c[i]) for c in cells) for i in range(5)]
+        for c in cells:
+            print("  ".join(x.ljust(w) for x, w in zip(c, widths)) + "  " + c[5])
+
+
+def cpu_seconds(command):
+    """User and system time of a command and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([str(c) for c in command], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def comparison(program, media, command):
+    """Runs one of the comparison programs; its rows, or None and why not."""
+    python = os.environ.get("PICKUP_PYTHON", "python3")
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        run = subprocess.run([python, str(BENCH / program), "--media", str(media), "--command", command, "--json", out.name], capture_output=True, text=True)
+        if run.returncode == 0:
+            return json.loads(Path(out.name).read_text()), ""
+    last = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if "ModuleNotFoundError" in last:
+        return None, f"not measured: {last.split(': ')[-1]}; {HOW}"
+    return None, f"not measured: {program} failed: {last[:160]}"
+
+
+def mean(values):
+    return statistics.fmean(values) if values else float("nan")
+
+
+def inbetween(report, media):
+    command = f"{PICKUP} retime --clip {{clip}} --factor {{factor}} --engine draft --sound none --format png --quiet -o {{out}}"
+    rows, why = comparison("inbetween.py", media / "clips", command)
+    for factor in (2, 4, 8):
+        name = f"in-between, 1 of {factor} kept: PSNR over OpenCV DIS"
+        if rows is None:
+            report.missing(name, "dB", -0.3, "min", why)
+            continue
+        of = lambda method: mean([r["psnr"] for r in rows if r["factor"] == factor and r["method"] == method])
+        base = ", ".join(f"{m} {of(m):.2f}" for m in ("ours", "DIS", "mci", "blend"))
+        report.row(name, of("ours") - of("DIS"), "dB", -0.3, "min", f"dB: {base}")
+        clips = sorted({r["clip"] for r in rows})
+        at = lambda clip, method: next(r["psnr"] for r in rows if (r["clip"], r["factor"], r["method"]) == (clip, factor, method))
+        worst = min((at(c, "ours") - max(at(c, "blend"), at(c, "DIS")), c) for c in clips)
+        report.row(f"in-between, 1 of {factor} kept: worst clip over the better of blend and DIS", worst[0], "dB", -0.1, "min", worst[1])
+
+
+def speed(report, media):
+    clip = next((p for p in (media / "clips" / "udacity_lane.mp4", media / "udacity_lane.mp4") if p.exists()), None) or sorted((media / "clips").iterdir())[0]
+    with tempfile.TemporaryDirectory() as td:
+        kept = Path(td, "kept")
+        kept.mkdir()
+        scale = "select='not(mod(n\\,8))',scale=1920:1080:flags=bicubic"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(clip), "-vf", scale, "-frames:v", "5", "-fps_mode", "passthrough", "-start_number", "0", str(kept / "%06d.png")], check=True)
+        pattern, made = kept / "%06d.png", 4 * 7
+        ours = cpu_seconds([PICKUP, "retime", "--clip", pattern, "--factor", "8", "--engine", "draft", "--quiet", "-o", Path(td, "ours")])
+        copy = cpu_seconds([PICKUP, "retime", "--clip", pattern, "--factor", "1", "--engine", "draft", "--quiet", "-o", Path(td, "copy")])
+        mci = ["ffmpeg", "-v", "error", "-framerate", "10", "-i", pattern, "-vf", "minterpolate=fps=80:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1:scd=none", Path(td, "mci%06d.png")]
+        rival = cpu_seconds(mci)
+        report.row("CPU per 1080p in-between, PNG read and write included", ours / made * 1e3, "ms", 200.0, "max", f"ffmpeg mci {rival / made * 1e3:.0f} ms; 5 frames read and written alone {copy * 1e3:.0f} ms")
+        per_file = copy / 5
+        report.row("CPU per 1080p in-between, without files", (ours - per_file * (made + 5)) / made * 1e3, "ms", 60.0, "max", "reading and writing measured alone and taken off")
+
+
+def host(report, _media):
+    run = subprocess.run([str(RELEASE / "pickup-hostbench")], capture_output=True, text=True)
+    if run.returncode:
+        report.missing("render from a take", "× memcpy", 3.0, "max", f"not measured: pickup-hostbench failed: {run.stderr.strip()[-160:]}")
+        return
+    bars = {"render-ratio": ("1080p float frame from a take into the host's buffer", 3.0, "max"), "describe-ms": ("dlopen to Describe", 20.0, "max")}
+    for line in run.stdout.splitlines():
+        if not line.startswith("{"):
+            continue
+        f = json.loads(line)
+        name, bar, sense = bars.get(f["name"], (f["name"], f.get("bar"), f.get("sense", "max")))
+        report.row(name, f["value"], f["unit"], bar, sense, f.get("baseline", ""))
+
+
+def bundle(report, _media):
+    ofx = BUNDLE / "Pickup.ofx"
+    report.row("size of Pickup.ofx", ofx.stat().st_size / 1e6, "MB", 5.0, "max")
+    text = subprocess.run(["readelf", "-d", str(ofx)], capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"}).stdout
+    needed = [line.split("[")[1].rstrip("]") for line in text.splitlines() if "(NEEDED)" in line]
+    allowed = ("libc.so", "libm.so", "libgcc_s.so", "ld-linux")
+    report.row("libraries beyond libc, libm, libgcc_s", len([n for n in needed if not n.startswith(allowed)]), "", 0, "max", ", ".join(needed))
+
+
+def ambience(report, media):
+    rows, why = comparison("ambience.py", media / "audio", f"{PICKUP} sound --before {{before}} --after {{after}} --seconds {{seconds}} --quiet -o {{out}}")
+    bars = {"lsd": ("dB", None), "envelope": ("", None), "loudness": ("LU", 1.0), "repetition": ("", 0.2), "seam": ("dB", 1.5)}
+    for key, (unit, bar) in bars.items():
+        name = f"ambience, 6 s gap: {key}"
+        if rows is None:
+            report.missing(name, unit, bar, "max", why)
+            continue
+        of = lambda method: mean([r[key] for r in rows if r["method"] == method])
+        methods = [m for m in dict.fromkeys(r["method"] for r in rows) if m != "ours"]
+        limit = of("granular, best of 8") if key == "lsd" else bar if bar is not None else of("(another real stretch)")
+        report.row(name, of("ours"), unit, limit, "max", ", ".join(f"{m} {of(m):.2f}" for m in methods))
+
+
+def room_tone(report, media):
+    rows, why = comparison("room_tone.py", media / "audio", f"{PICKUP} sound --before {{input}} --seconds {{seconds}} --quiet -o {{out}}")
+    for key, unit, bar in (("lsd", "dB", 4.5), ("bias", "dB", 1.5), ("repetition", "", 0.2)):
+        name = f"room tone under dialogue: {key}"
+        if rows is None:
+            report.missing(name, unit, bar, "max", why)
+            continue
+        of = lambda method: mean([r[key] for r in rows if r["method"] == method])
+        value = abs(of("ours")) if key == "bias" else of("ours")
+        methods = [m for m in dict.fromkeys(r["method"] for r in rows) if m != "ours"]
+        report.row(name, value, unit, bar, "max", ", ".join(f"{m} {of(m):.2f}" for m in methods))
+
+
+def colour(report, media):
+    rows, why = comparison("colour.py", media / "clips", f"{PICKUP} match --reference {{reference}} --clip {{input}} --quiet -o {{out}}")
+    if rows is None:
+        report.missing("colour: a known grade undone", "ΔE2000", None, "max", why)
+        return
+    undo = lambda m: mean([r["mean"] for r in rows if r["method"] == m and r["grade"] != "leave"])
+    leave = lambda m: [r["mean"] for r in rows if r["method"] == m and r["grade"] == "leave"]
+    report.row("colour: a known grade undone, mean", undo("ours"), "ΔE2000", 0.5 * undo("MKL"), "max", f"none {undo('none'):.2f}, Reinhard {undo('Reinhard'):.2f}, MKL {undo('MKL'):.2f}")
+    report.row("colour: left alone, mean", mean(leave("ours")), "ΔE2000", 0.3, "max", f"MKL {mean(leave('MKL')):.2f}")
+    report.row("colour: left alone, worst clip", max(leave("ours")), "ΔE2000", 1.0, "max", f"MKL {max(leave('MKL')):.2f}")
+
+
+PARTS = {f.__name__: f for f in (bundle, host, speed, inbetween, ambience, room_tone, colour)}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--only", nargs="+", choices=sorted(PARTS), metavar="NAME", help=", ".join(PARTS))
+    ap.add_argument("--media", type=Path, default=Path(os.environ.get("PICKUP_MEDIA", ROOT / "tests" / "media")))
+    args = ap.parse_args()
+    media = args.media.resolve()
+    report = Report()
+    for name in args.only or PARTS:
+        print(f"measuring {name} …", file=sys.stderr)
+        PARTS[name](report, media)
+    report.show()
+    out = ROOT / "target" / "bench" / "report.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = out.with_suffix(".new")
+    fresh.write_text(json.dumps(report.rows, indent=1, ensure_ascii=False) + "\n")
+    fresh.replace(out)
+    print(f"\nwritten to {out.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
