@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use shot::take::TAKE_VERSION;
 use shot::{Code, Fault, TakeId};
 
 /// What a call of this crate returns.
@@ -67,6 +68,22 @@ pub enum Error {
         /// A clause that goes on from the file's name.
         why: String,
     },
+    /// A file of choices or rankings cannot be understood.
+    #[error("{} is torn or was written by something else ({why})", path.display())]
+    Torn {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        why: String,
+    },
+    /// A take of a later form than this program knows.
+    #[error("the take {id} is of form {version}, and this Pickup knows forms up to {TAKE_VERSION}")]
+    Newer {
+        /// The take.
+        id: TakeId,
+        /// Its form.
+        version: u32,
+    },
     /// There is no such take in the store.
     #[error("the take {id} is not in {}", store.display())]
     Absent {
@@ -93,6 +110,9 @@ pub enum Error {
         /// Who is at work on it.
         holder: String,
     },
+    /// No environment variable tells where this user's files go.
+    #[error("this system does not say where your data folder is")]
+    NoHome,
     /// A take uses this and it cannot go.
     #[error("the take {id} is in use: {why}")]
     InUse {
@@ -148,9 +168,12 @@ impl From<Error> for Fault {
             Error::Damaged { .. } => {
                 (Code::Take, "restore the take's folder from a backup, or remove that folder and generate the shot again".into())
             }
+            Error::Torn { .. } => (Code::Take, "restore the file from a backup, or remove it and choose again".into()),
+            Error::Newer { .. } => (Code::Take, "install the newer Pickup that made it".into()),
             Error::Absent { .. } => (Code::Take, "choose the takes folder that holds it, or generate the shot again".into()),
             Error::NoFrame { .. } => (Code::Take, "trim the clip to the take's length, or generate a longer shot".into()),
             Error::Cancelled { .. } => (Code::Cancelled, "start it again; nothing was published".into()),
+            Error::NoHome => (Code::Argument, "set PICKUP_TAKES to the folder that shall hold takes, or give --takes-dir".into()),
             Error::InUse { .. } => (Code::Argument, "unpin it or choose another take first".into()),
             Error::Incomplete { .. } => (Code::Engine, "generate the shot again, and report the engine when it happens twice".into()),
         };

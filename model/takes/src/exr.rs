@@ -13,12 +13,18 @@ mod read;
 mod tags;
 mod write;
 
+pub(crate) use read::read_halves;
 pub use read::{read, read_tagged};
 pub use tags::{FileTags, FrameTags};
 pub use write::{encode, write};
 
 /// The largest finite half float. Brighter values are brought down to it, so that no infinity is stored.
 pub const HALF_MAX: f32 = 65_504.0;
+
+/// A value as a half float can hold it: what is not a number becomes 0.
+fn storable(value: f32) -> f32 {
+    if value.is_nan() { 0.0 } else { value.clamp(-HALF_MAX, HALF_MAX) }
+}
 
 #[cfg(test)]
 mod tests;

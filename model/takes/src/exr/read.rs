@@ -10,7 +10,7 @@ use exr::block::reader::ChunksReader;
 use exr::meta::attribute::SampleType;
 use exr::meta::header::Header;
 use half::f16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use half::slice::HalfFloatSliceExt;
 use shot::{Picture, Size};
 
 use super::FileTags;
@@ -26,6 +26,18 @@ pub fn read(path: &Path) -> Result<Picture> {
 
 /// Reads a picture and what the file says about itself.
 pub fn read_tagged(path: &Path) -> Result<(Picture, FileTags)> {
+    let (size, pixels, tags) = open(path)?;
+    Picture::new(size, pixels).map(|picture| (picture, tags)).map_err(|f| Error::picture(path, f.what))
+}
+
+/// Reads a picture as half floats, which for the store's own frames are the bits of the file.
+pub(crate) fn read_halves(path: &Path) -> Result<(Size, Vec<[f16; 4]>)> {
+    open(path).map(|(size, pixels, _)| (size, pixels))
+}
+
+type Decoded<T> = (Size, Vec<[T; 4]>, FileTags);
+
+fn open<T: Value>(path: &Path) -> Result<Decoded<T>> {
     let file = File::open(path).map_err(|e| Error::read(path, e))?;
     // The decoder is not ours and a host's process is not ours to end: whatever a hostile file makes it trip over is an answer.
     let decoded = catch_unwind(AssertUnwindSafe(|| decode(BufReader::with_capacity(1 << 16, file))));
@@ -35,7 +47,7 @@ pub fn read_tagged(path: &Path) -> Result<(Picture, FileTags)> {
 /// What is wrong with a file, as a clause that goes on from its name.
 type Why = String;
 
-fn decode(file: impl Read + Seek) -> Result<(Picture, FileTags), Why> {
+fn decode<T: Value>(file: impl Read + Seek) -> Result<Decoded<T>, Why> {
     let reader = exr::block::read(file, false).map_err(|e| unreadable(&e))?;
     let (part, header) = reader
         .headers()
@@ -64,7 +76,7 @@ fn decode(file: impl Read + Seek) -> Result<(Picture, FileTags), Why> {
     if !canvas.is_full() {
         return Err("is cut off: rows of it are missing".into());
     }
-    Ok((canvas.picture, tags))
+    Ok((canvas.size, canvas.pixels, tags))
 }
 
 fn unreadable(error: &exr::error::Error) -> Why {
@@ -124,8 +136,9 @@ impl Channels {
 }
 
 /// The display window, being filled from blocks of the data window.
-struct Canvas {
-    picture: Picture,
+struct Canvas<T> {
+    size: Size,
+    pixels: Vec<[T; 4]>,
     channels: Channels,
     /// Data window's top left within the display window.
     offset: (i64, i64),
@@ -133,10 +146,10 @@ struct Canvas {
     /// Pixels of the data window that are still to come.
     missing: usize,
     /// One row of one channel.
-    plane: Vec<f32>,
+    plane: Vec<T>,
 }
 
-impl Canvas {
+impl<T: Value> Canvas<T> {
     fn new(header: &Header, channels: Channels) -> Result<Self, Why> {
         let whole = |size: exr::math::Vec2<usize>| -> Result<Size, Why> {
             let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -149,9 +162,10 @@ impl Canvas {
         }
         let at = header.own_attributes.layer_position;
         let offset = (i64::from(at.x()) - i64::from(display.position.x()), i64::from(at.y()) - i64::from(display.position.y()));
-        let alpha = if channels.has_alpha { 0.0 } else { 1.0 };
+        let alpha = if channels.has_alpha { T::ZERO } else { T::ONE };
         Ok(Self {
-            picture: Picture::filled(size, [0.0, 0.0, 0.0, alpha]),
+            size,
+            pixels: vec![[T::ZERO, T::ZERO, T::ZERO, alpha]; size.pixels()],
             channels,
             offset,
             data,
@@ -176,9 +190,8 @@ impl Canvas {
         let left = self.offset.0 + x as i64;
         for (row, bytes) in block.data.chunks_exact(row_bytes).enumerate() {
             let line = self.offset.1 + (y + row) as i64;
-            let Ok(line) = usize::try_from(line) else { continue };
-            if line < self.picture.height() {
-                let out = self.picture.row_mut(line);
+            let out = usize::try_from(line).ok().and_then(|y| self.pixels.chunks_exact_mut(self.size.width as usize).nth(y));
+            if let Some(out) = out {
                 self.channels.put_row(bytes, width, left, out, &mut self.plane);
             }
         }
@@ -188,17 +201,17 @@ impl Canvas {
 
 impl Channels {
     /// Puts one row of samples into a row of pixels, beginning at pixel `left`, which may lie outside.
-    fn put_row(&self, mut bytes: &[u8], width: usize, left: i64, out: &mut [[f32; 4]], plane: &mut Vec<f32>) {
+    fn put_row<T: Value>(&self, mut bytes: &[u8], width: usize, left: i64, out: &mut [[T; 4]], plane: &mut Vec<T>) {
         let skip = usize::try_from(-left).unwrap_or(0);
         let start = usize::try_from(left).unwrap_or(0);
-        plane.resize(width, 0.0);
+        plane.resize(width, T::ZERO);
         for &(targets, kind) in &self.list {
             let (samples, rest) = bytes.split_at(width * kind.bytes_per_sample());
             bytes = rest;
             if targets == 0 {
                 continue;
             }
-            to_floats(samples, kind, plane);
+            T::decode(samples, kind, plane);
             for bit in (0..4).filter(|bit| targets & (1 << bit) != 0) {
                 for (pixel, value) in out.iter_mut().skip(start).zip(plane.iter().skip(skip)) {
                     pixel[bit] = *value;
@@ -208,24 +221,54 @@ impl Channels {
     }
 }
 
-/// Samples in the machine's byte order as floats.
-fn to_floats(samples: &[u8], kind: SampleType, out: &mut [f32]) {
-    match kind {
-        SampleType::F16 => {
-            // Blocks come at any address, so the bytes are copied to where halves may lie.
-            let mut bits = vec![0u16; out.len()];
-            bytemuck::cast_slice_mut(&mut bits).copy_from_slice(samples);
-            bits.reinterpret_cast::<f16>().convert_to_f32_slice(out);
-        }
-        SampleType::F32 => {
-            for (value, bytes) in out.iter_mut().zip(samples.as_chunks().0) {
-                *value = f32::from_ne_bytes(*bytes);
+/// What a picture is made of: floats for engines, halves for playback.
+trait Value: Copy {
+    const ZERO: Self;
+    const ONE: Self;
+    /// Samples in the machine's byte order as values, as many as `out` holds.
+    fn decode(samples: &[u8], kind: SampleType, out: &mut [Self]);
+}
+
+impl Value for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+
+    fn decode(samples: &[u8], kind: SampleType, out: &mut [Self]) {
+        match kind {
+            SampleType::F16 => {
+                // Blocks come at any address, so the bytes are copied to where halves may lie.
+                let mut halves = vec![f16::ZERO; out.len()];
+                f16::decode(samples, kind, &mut halves);
+                halves.convert_to_f32_slice(out);
+            }
+            SampleType::F32 => {
+                for (value, bytes) in out.iter_mut().zip(samples.as_chunks().0) {
+                    *value = Self::from_ne_bytes(*bytes);
+                }
+            }
+            SampleType::U32 => {
+                for (value, bytes) in out.iter_mut().zip(samples.as_chunks().0) {
+                    *value = u32::from_ne_bytes(*bytes) as Self;
+                }
             }
         }
-        SampleType::U32 => {
+    }
+}
+
+impl Value for f16 {
+    const ZERO: Self = Self::ZERO;
+    const ONE: Self = Self::ONE;
+
+    fn decode(samples: &[u8], kind: SampleType, out: &mut [Self]) {
+        if kind == SampleType::F16 {
             for (value, bytes) in out.iter_mut().zip(samples.as_chunks().0) {
-                *value = u32::from_ne_bytes(*bytes) as f32;
+                *value = Self::from_ne_bytes(*bytes);
             }
+            return;
         }
+        let mut floats = vec![0.0; out.len()];
+        f32::decode(samples, kind, &mut floats);
+        floats.iter_mut().for_each(|v| *v = super::storable(*v));
+        out.convert_from_f32_slice(&floats);
     }
 }

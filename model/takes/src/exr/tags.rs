@@ -77,7 +77,7 @@ impl FileTags {
     pub(super) fn of(header: &Header) -> Self {
         let rate = header.own_attributes.frames_per_second.and_then(|(n, d)| Rate::new(u32::try_from(n).ok()?, d).ok());
         let colour = header.shared_attributes.other.iter().chain(&header.own_attributes.other).find_map(|(name, value)| {
-            if !name.eq(COLOUR_SPACE) {
+            if *name != *COLOUR_SPACE {
                 return None;
             }
             value.to_text().ok()?.to_string().parse().ok()

@@ -54,7 +54,8 @@ fn a_file_says_what_it_is_in_the_standard_attributes() {
     let tc = shared.time_code.unwrap();
     assert_eq!((tc.hours, tc.minutes, tc.seconds, tc.frame, tc.drop_frame), (1, 2, 3, 4, true));
     assert_eq!(shared.chromaticities.unwrap().green, exr::math::Vec2(0.165, 0.830));
-    let source = header.own_attributes.other.values().next().unwrap().to_text().unwrap().to_string();
+    let (_, source) = header.own_attributes.other.iter().find(|(n, _)| **n == *"digitalSourceType").unwrap();
+    let source = source.to_text().unwrap().to_string();
     assert_eq!(source, SourceType::CompositeSynthetic.uri());
     let (_, back) = read_tagged(&path).unwrap();
     assert_eq!(back.timecode, Some(tags().timecode));

@@ -14,7 +14,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use shot::{Picture, Size};
 
-use super::{FrameTags, HALF_MAX};
+use super::{FrameTags, storable};
 use crate::error::{Error, Result};
 
 /// Channels in the order OpenEXR stores them, which is that of their names, and where each stands in a pixel of ours.
@@ -70,8 +70,4 @@ fn block(picture: &Picture, index: BlockIndex) -> Vec<u8> {
         }
     }
     bytemuck::cast_slice(halves.reinterpret_cast()).to_vec()
-}
-
-fn storable(value: f32) -> f32 {
-    if value.is_nan() { 0.0 } else { value.clamp(-HALF_MAX, HALF_MAX) }
 }
