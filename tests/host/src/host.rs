@@ -111,7 +111,9 @@ impl Host {
 
 /// A plug-in's main entry.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry(unsafe extern "C" fn(*const c_char, *const c_void, OfxPropertySetHandle, OfxPropertySetHandle) -> OfxStatus);
+pub(crate) struct Entry(
+    pub(crate) unsafe extern "C" fn(*const c_char, *const c_void, OfxPropertySetHandle, OfxPropertySetHandle) -> OfxStatus,
+);
 
 impl Entry {
     /// Calls an action, and afterwards looks whether the plug-in kept to the rules.

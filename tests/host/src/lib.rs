@@ -34,6 +34,8 @@ pub mod record;
 mod registry;
 pub mod render;
 mod schema;
+#[cfg(test)]
+mod selftest;
 mod state;
 pub mod status;
 pub mod suites;
