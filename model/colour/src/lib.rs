@@ -15,6 +15,7 @@
 //! This crate refuses nothing: any picture of any size, flat, empty of detail or with values that are not numbers, gives a
 //! result, where in doubt the one that changes nothing. It does no I/O.
 
+mod align;
 pub mod convert;
 mod curve;
 pub mod difference;
