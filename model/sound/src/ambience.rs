@@ -7,7 +7,7 @@ use crate::floor::{self, Floor};
 use crate::grains::{self, Material, Order};
 use crate::prepare::{Edge, Neighbour};
 use crate::shape::{EDGE, Glide, Level, Target, hold, level};
-use crate::spectrum::{BANDS, FRAME, PerBand, Spectrum, db, mean};
+use crate::spectrum::{self, BANDS, FRAME, PerBand, Spectrum, db, mean};
 use crate::{Error, Kind, MAX_CHANNELS, Options, RATE, integrated_loudness, joins};
 
 /// Samples made beyond either end, where filters settle and joins are measured.
@@ -104,7 +104,13 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
                 std::array::from_fn(|b| local[b].clamp(long[b] + follow.0, long[b] + follow.1))
             })
         };
-        let target = Target { glide: glides[c].clone(), head: edge(&before, 0.0), tail: edge(&after, 1.0), spectrum: &spectrum };
+        let target = Target {
+            glide: glides[c].clone(),
+            head: edge(&before, 0.0),
+            tail: edge(&after, 1.0),
+            liveliness: liveliness(&heard, kind, c),
+            spectrum: &spectrum,
+        };
         hold(channel, MARGIN, &target);
     }
     join(&mut made, &before, &after, MARGIN, gap.samples);
@@ -160,13 +166,7 @@ impl Side {
         let frames = self.frames(kind);
         self.tracks
             .iter()
-            .map(|track| {
-                if kind == Kind::RoomTone {
-                    mean(&frames.iter().map(|i| track[*i]).collect::<Vec<_>>()).map(db)
-                } else {
-                    level(track, self.newest_last())
-                }
-            })
+            .map(|track| if kind == Kind::RoomTone { floor::floor_level(track, &frames) } else { level(track, self.newest_last()) })
             .collect()
     }
 
@@ -194,6 +194,15 @@ impl Side {
         let near = if self.newest_last() { &x[x.len() - edge..] } else { &x[..edge] };
         Some(mean(&spectrum.track(near)).map(db))
     }
+}
+
+/// How lively the hole shall be, at its begin and its end: as lively as the neighbours, where they are long enough to tell.
+fn liveliness(heard: &[&Side], kind: Kind, channel: usize) -> Option<(PerBand, PerBand)> {
+    if kind == Kind::RoomTone || heard.iter().any(|s| s.neighbour.len() < RATE as usize) {
+        return None;
+    }
+    let of = |s: &&Side| spectrum::liveliness(&s.tracks[channel]);
+    Some((heard.first().map(of)?, heard.last().map(of)?))
 }
 
 /// Cuts the margins off, joins both ends to the neighbours and lays the offset under it.

@@ -126,6 +126,31 @@ pub(crate) fn mean(track: &[PerBand]) -> PerBand {
     std::array::from_fn(|b| (track.iter().map(|f| f64::from(f[b])).sum::<f64>() / n) as f32)
 }
 
+/// The mean over frames, per band, of what no frame exceeds by more than `cap` times the band's median.
+pub(crate) fn capped_mean<'a>(frames: impl Iterator<Item = &'a PerBand>, cap: f32) -> PerBand {
+    let frames: Vec<&PerBand> = frames.collect();
+    if frames.is_empty() {
+        return [0.0; BANDS];
+    }
+    std::array::from_fn(|b| {
+        let mut values: Vec<f32> = frames.iter().map(|f| f[b]).collect();
+        values.sort_by(f32::total_cmp);
+        let top = values[values.len() / 2] * cap;
+        (values.iter().map(|v| f64::from(v.min(top))).sum::<f64>() / values.len() as f64) as f32
+    })
+}
+
+/// How lively each band is: standard deviation over mean of its power over time.
+pub(crate) fn liveliness(track: &[PerBand]) -> PerBand {
+    let mean = mean(track);
+    let n = track.len().max(1) as f64;
+    std::array::from_fn(|b| {
+        let m = f64::from(mean[b].max(EMPTY));
+        let variance = track.iter().map(|f| (f64::from(f[b]) - m).powi(2)).sum::<f64>() / n;
+        (variance.sqrt() / m) as f32
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
