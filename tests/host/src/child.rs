@@ -14,6 +14,11 @@ const COMBINATION: &str = "PICKUP_COMBINATION";
 const SURVIVED: &str = "survived the combination";
 const AT_MOST: Duration = Duration::from_secs(60);
 
+/// Whether this process is such a child.
+pub fn is_child() -> bool {
+    std::env::var_os(COMBINATION).is_some()
+}
+
 /// Runs `body` for every combination, each in a process of its own, and panics with the names of those that did not survive.
 /// `test` is the test's own full name: the child is this program with only that test to run.
 pub fn sweep(test: &str, combinations: &[String], body: impl FnOnce(&str)) {

@@ -79,16 +79,28 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// A project with the clips that a context asks for, connected to moving scenes.
+    /// A project with the clips that a context asks for, connected to moving scenes of the project's size. In a transition of 12
+    /// frames the clips overlap from time 48 to 59; in General a hole of as many frames lies there, between `From` and `To`.
     pub fn connected(context: Context) -> Self {
-        let (w, h) = Self::default().size;
-        let clip = |name, hue| (name, TestClip::moving(w, h, hue));
-        let clips = match context {
-            Context::Generator => vec![],
-            Context::Transition => vec![clip(SOURCE_FROM, 0.2), clip(SOURCE_TO, 0.9)],
-            _ => vec![clip(SOURCE, 0.4)],
+        Self::sized(context, 64.0, 36.0)
+    }
+
+    /// As [`Setup::connected`], at another size.
+    pub fn sized(context: Context, w: f64, h: f64) -> Self {
+        let clip = |hue| TestClip::moving(w, h, hue);
+        let (clips, duration) = match context {
+            Context::Generator => (vec![], 100.0),
+            Context::Transition => (vec![(SOURCE_FROM, clip(0.3).ranging(0.0, 59.0)), (SOURCE_TO, clip(0.3).ranging(48.0, 99.0))], 12.0),
+            Context::General => (vec![(FROM, clip(0.3).ranging(0.0, 47.0)), (TO, clip(0.3).ranging(60.0, 99.0))], 12.0),
+            _ => (vec![(SOURCE, clip(0.3))], 100.0),
         };
-        Self { clips, ..Self::default() }
+        Self { size: (w, h), clips, duration, ..Self::default() }
+    }
+
+    /// The same with a param that has another value than its default when the instance is made.
+    pub fn with(mut self, name: &'static str, value: impl Into<crate::param::Value>) -> Self {
+        self.params.push((name, value.into()));
+        self
     }
 }
 
@@ -98,6 +110,10 @@ pub const SOURCE: &str = "Source";
 pub const SOURCE_FROM: &str = "SourceFrom";
 /// What a transition goes to.
 pub const SOURCE_TO: &str = "SourceTo";
+/// In General, what stands before the hole.
+pub const FROM: &str = "From";
+/// In General, what stands after it.
+pub const TO: &str = "To";
 
 /// A descriptor or an instance.
 pub struct Effect {

@@ -1,0 +1,66 @@
+//! What an editor does: press Generate, and wait until the take is there.
+
+use std::time::{Duration, Instant};
+
+use crate::instance::Instance;
+
+/// Ids of the params that the flow touches.
+pub mod id {
+    #![allow(missing_docs)]
+    pub const TASK: &str = "task";
+    pub const FRAMES: &str = "frames";
+    pub const IN: &str = "in";
+    pub const OUT: &str = "out";
+    pub const SOUND: &str = "sound";
+    pub const ENGINE: &str = "engine";
+    pub const GENERATE: &str = "generate";
+    pub const CANCEL: &str = "cancel";
+    pub const REFRESH: &str = "refresh";
+    pub const STATUS: &str = "status";
+    pub const TAKE: &str = "take";
+    pub const TAKES_FOLDER: &str = "takesFolder";
+    pub const FINAL_RENDER: &str = "finalRender";
+    pub const PROMPT: &str = "prompt";
+    pub const VERSION: &str = "takeVersion";
+}
+
+/// How often an impatient editor presses Refresh.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Presses Generate and then Refresh until a new take is shown. Its id, or what the status said when the time was up or the
+/// effect gave up.
+pub fn generate(instance: &Instance, seconds: u64) -> Result<String, String> {
+    let before = instance.text(id::TAKE);
+    let answer = instance.press(id::GENERATE);
+    if !answer.is_good() {
+        return Err(format!("Generate answered {answer}: {}", said(instance)));
+    }
+    wait(instance, &before, seconds)
+}
+
+/// Presses Refresh until another take than `before` is shown.
+pub fn wait(instance: &Instance, before: &str, seconds: u64) -> Result<String, String> {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let errors = || instance.plugin().host().record().messages.iter().filter(|m| m.kind == "OfxMessageError").count();
+    let errors_before = errors();
+    loop {
+        instance.press(id::REFRESH);
+        let take = instance.text(id::TAKE);
+        if take != before && !take.is_empty() {
+            return Ok(take);
+        }
+        if errors() > errors_before || Instant::now() > end {
+            return Err(said(instance));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Everything the effect has told the editor: the status line and the messages.
+pub fn said(instance: &Instance) -> String {
+    let record = instance.plugin().host().record();
+    let mut all = vec![instance.text(id::STATUS)];
+    all.extend(record.persistent.map(|m| m.text));
+    all.extend(record.messages.into_iter().map(|m| m.text));
+    all.join("\n")
+}
