@@ -25,6 +25,7 @@ use file::Frame;
 
 use crate::error::{Error, Result};
 use crate::exr;
+use crate::halves::to_floats;
 use crate::stored::Stored;
 
 /// Bytes read at once: half of a small L2 cache, so that what was read is still there when it is converted.
@@ -141,13 +142,6 @@ impl Playback {
             word.fetch_or(1 << (index % 64), Ordering::Relaxed);
         }
     }
-}
-
-/// Half floats as floats, at the speed of memory where the processor has an instruction for it. The slices must be of one
-/// length; what one of them has too many is left alone.
-pub fn to_floats(halves: &[f16], floats: &mut [f32]) {
-    let n = halves.len().min(floats.len());
-    halves[..n].convert_to_f32_slice(&mut floats[..n]);
 }
 
 fn deliver(frame: &Frame, size: Size, rows: Range<u32>, take_row: &mut dyn FnMut(u32, &[f16])) -> std::io::Result<()> {
