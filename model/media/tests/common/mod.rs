@@ -1,0 +1,47 @@
+//! Media made on the spot, in which every frame says which one it is.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use media::Tools;
+use shot::Picture;
+
+/// Twelve blocks of 16 pixels in the top rows hold the frame's number, lowest bit on the left; black is 0.
+const BITS: u32 = 12;
+
+pub fn tools() -> Tools {
+    Tools::find().unwrap()
+}
+
+/// Runs ffmpeg with arguments split at spaces, and `out` last.
+pub fn ffmpeg(args: &str, out: &Path) {
+    let status = Command::new(tools().ffmpeg()).args(["-v", "error", "-nostdin", "-y"]).args(args.split(' ')).arg(out).status().unwrap();
+    assert!(status.success(), "ffmpeg {args} {}", out.display());
+}
+
+/// A lavfi source of numbered frames over a moving picture.
+pub fn numbered(size: &str, rate: &str, frames: u32) -> String {
+    let number = format!("lum(X,Y)*gte(Y,16)+if(lt(Y,16),if(bitand(floor(N/pow(2,floor(X/16))),1),235,16),0)*lt(X,{})", 16 * BITS);
+    format!(
+        "testsrc2=s={size}:r={rate},format=yuv444p,geq=lum='{number}':cb='if(lt(Y,16),128,cb(X,Y))':cr='if(lt(Y,16),128,cr(X,Y))',trim=end_frame={frames}"
+    )
+}
+
+/// A file of numbered frames; `args` say codec and the like.
+pub fn numbered_file(path: &Path, size: &str, rate: &str, frames: u32, args: &str) -> PathBuf {
+    let source = numbered(size, rate, frames);
+    let status = Command::new(tools().ffmpeg())
+        .args(["-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", &source])
+        .args(args.split(' '))
+        .arg(path)
+        .status()
+        .unwrap();
+    assert!(status.success(), "ffmpeg {args} {}", path.display());
+    path.to_owned()
+}
+
+/// The number a frame carries.
+pub fn number(picture: &Picture) -> u32 {
+    (0..BITS).map(|bit| u32::from(picture.row(8)[16 * bit as usize + 8][1] > 0.5) << bit).sum()
+}
