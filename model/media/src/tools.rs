@@ -80,8 +80,8 @@ impl Tools {
         Ok([if old { "-vsync" } else { "-fps_mode" }, "passthrough"])
     }
 
-    /// The encoders this ffmpeg was built with, among those asked for.
-    pub(crate) fn first_encoder<'a>(&self, wanted: &[&'a str]) -> Result<Option<&'a str>> {
+    /// The first of the encoders asked for that this ffmpeg was built with.
+    pub fn first_encoder<'a>(&self, wanted: &[&'a str]) -> Result<Option<&'a str>> {
         let (_, out, _) = process::run("ffmpeg", &self.0.ffmpeg, &self.0.ffmpeg, ["-hide_banner", "-v", "error", "-encoders"])?;
         let text = String::from_utf8_lossy(&out);
         let built: Vec<&str> = text.lines().filter_map(|l| l.split_whitespace().nth(1)).collect();

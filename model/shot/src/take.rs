@@ -130,6 +130,8 @@ pub enum SourceType {
     AlgorithmicMedia,
     /// Made by an algorithm that was not trained, from camera frames.
     CompositeSynthetic,
+    /// Camera frames that an algorithm changed in colour or tone.
+    AlgorithmicallyEnhanced,
 }
 
 impl SourceType {
@@ -141,6 +143,7 @@ impl SourceType {
                 "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
             }
             Self::AlgorithmicMedia => "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia",
+            Self::AlgorithmicallyEnhanced => "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",
             Self::CompositeSynthetic => "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",
         }
     }

@@ -1,0 +1,161 @@
+//! Where things are on this machine, and what commands share before a request exists.
+
+use std::path::{Path, PathBuf};
+
+use shot::{ClipRef, Code, ColourSpace, Fault, FrameIndex, Rate, Request, Seconds, SoundMode, SoundRef, Span, Timecode};
+
+use crate::cli::{Common, Length, SoundArg};
+use crate::job::Place;
+
+/// Sound context on each side, in seconds: long enough to hear an ambience, short enough not to reach into another scene.
+const SOUND_CONTEXT: f64 = 10.0;
+
+/// Finds the tools and opens the take store.
+pub fn open(takes_dir: Option<&Path>) -> Result<Place, Fault> {
+    Ok(Place { tools: media::Tools::find()?, store: store(takes_dir)? })
+}
+
+/// Opens the take store: the folder given, else PICKUP_TAKES, else the user's data folder.
+pub fn store(takes_dir: Option<&Path>) -> Result<takes::Store, Fault> {
+    let root = match takes_dir {
+        Some(dir) => absolute(dir)?,
+        None => takes::default_root()?,
+    };
+    Ok(takes::Store::open(&root)?)
+}
+
+/// A path that stays right when the worker runs elsewhere.
+pub fn absolute(path: &Path) -> Result<PathBuf, Fault> {
+    std::path::absolute(path).map_err(|e| {
+        Fault::new(Code::Input, format!("{} is not a path: {e}", path.display()), "give the name of a file or folder")
+    })
+}
+
+/// A clip with what is known of it.
+pub struct Known {
+    /// By name; the path is absolute.
+    pub clip: ClipRef,
+    /// What ffprobe says.
+    pub info: media::ClipInfo,
+}
+
+impl Known {
+    /// Probes a clip, and refuses a span that reaches beyond it.
+    pub fn probe(tools: &media::Tools, clip: &ClipRef, colour: Option<ColourSpace>) -> Result<Self, Fault> {
+        let clip = ClipRef { path: absolute(&clip.path)?, ..clip.clone() };
+        let mut info = tools.probe(&clip)?;
+        if let Some(colour) = colour {
+            info.colour = colour;
+        }
+        let known = Self { clip, info };
+        let span = known.span()?;
+        if span.end().0 > known.info.frames as i64 || span.start().0 < 0 || span.is_empty() {
+            return Err(Fault::new(
+                Code::Argument,
+                format!(
+                    "{} has the frames 0 to {}, and {}-{} was asked for",
+                    known.clip.path.display(),
+                    known.info.frames.saturating_sub(1),
+                    span.start().0,
+                    span.end().0
+                ),
+                format!("give an out point of at most {}", known.info.frames),
+            ));
+        }
+        Ok(known)
+    }
+
+    /// The frames that are meant, counted from 0 in the file.
+    pub fn span(&self) -> Result<Span, Fault> {
+        self.clip.span.map_or_else(|| Span::new(FrameIndex(0), FrameIndex(self.info.frames as i64)), Ok)
+    }
+
+    /// Some of its frames, as a reference in a request whose context has the encoding `colour`.
+    pub fn part(&self, start: i64, end: i64, colour: ColourSpace) -> Result<ClipRef, Fault> {
+        Ok(ClipRef {
+            span: Some(Span::new(FrameIndex(start), FrameIndex(end))?),
+            colour: (self.info.colour != colour).then_some(self.info.colour),
+            ..self.clip.clone()
+        })
+    }
+
+    /// Its sound before frame `at`.
+    pub fn sound_before(&self, at: i64) -> Option<SoundRef> {
+        let end = self.info.rate.seconds(at).0;
+        let start = (end - SOUND_CONTEXT).max(0.0);
+        (self.info.sound.is_some() && end > start).then(|| SoundRef {
+            path: self.clip.path.clone(),
+            start: Seconds(start),
+            length: Some(Seconds(end - start)),
+        })
+    }
+
+    /// Its sound from frame `at` on.
+    pub fn sound_after(&self, at: i64) -> Option<SoundRef> {
+        let start = self.info.rate.seconds(at).0;
+        self.info.sound.as_ref().map(|_| SoundRef {
+            path: self.clip.path.clone(),
+            start: Seconds(start),
+            length: Some(Seconds(SOUND_CONTEXT)),
+        })
+    }
+}
+
+/// The length in frames.
+pub fn frames(length: Length, rate: Rate) -> Result<u32, Fault> {
+    let n = match (length.frames, length.seconds) {
+        (Some(n), _) => i64::from(n),
+        (None, Some(s)) if s.is_finite() && s > 0.0 => rate.frames_in(Seconds(s)),
+        (None, s) => {
+            return Err(Fault::new(
+                Code::Argument,
+                format!("a length of {} s makes no shot", s.unwrap_or(0.0)),
+                "give --frames of at least 1 or --seconds above 0",
+            ));
+        }
+    };
+    u32::try_from(n)
+        .ok()
+        .filter(|n| (1..=shot::request::MAX_FRAMES).contains(n))
+        .ok_or_else(|| Fault::new(Code::Argument, format!("a shot of {n} frames cannot be made"), "ask for 1 frame to 1 hour"))
+}
+
+/// Puts the options of every shot into a request. `handles` is the default number of handle frames.
+pub fn apply(request: &mut Request, common: &Common, handles: u32) {
+    request.prompt.clone_from(&common.prompt);
+    request.negative.clone_from(&common.negative);
+    request.seed = common.seed;
+    request.handles = common.handles.unwrap_or(handles);
+    request.engine = common.engine.0.clone();
+    request.motion = common.motion;
+    request.camera = common.camera;
+    request.sound = match common.sound {
+        SoundArg::Match => SoundMode::Match,
+        SoundArg::None => SoundMode::None,
+    };
+}
+
+/// Where the shot starts on the timeline: the timecode given, else right after the clip before it, else 0.
+pub fn start(request: &mut Request, given: Option<&str>, before: Option<(&Known, i64)>) -> Result<(), Fault> {
+    if let Some(text) = given {
+        let tc = Timecode::parse(text, request.rate)?;
+        request.start = tc.frame;
+        request.drop_frame = tc.drop;
+    } else if let Some((known, at)) = before
+        && let Some(tc) = &known.info.start_timecode
+        && tc.rate == request.rate
+    {
+        request.start = FrameIndex(tc.frame.0 + at);
+        request.drop_frame = tc.drop;
+    }
+    Ok(())
+}
+
+/// Channels of the made sound: as many as the neighbours have, stereo where they differ or are unknown.
+pub fn channels(sides: &[Option<&Known>]) -> u16 {
+    let mut known = sides.iter().flatten().filter_map(|k| k.info.sound.as_ref()).map(|s| s.channels);
+    match known.next() {
+        Some(first) if known.all(|c| c == first) => first.clamp(1, 16),
+        _ => 2,
+    }
+}
