@@ -89,7 +89,7 @@ impl<'a> Clip<'a> {
     /// Whether its pixels are multiplied by alpha: `None` where the host does not say.
     pub fn is_premultiplied(&self) -> Option<bool> {
         let text = self.props.string(raw::kOfxImageEffectPropPreMultiplication).ok()?;
-        Some(text.as_bytes() == raw::kOfxImagePreMultiplied.to_bytes())
+        Some(text.as_bytes() != raw::kOfxImageUnPreMultiplied.to_bytes())
     }
 
     /// The colour space the host names (OpenFX 1.5), empty where it names none.

@@ -108,7 +108,7 @@ pub struct Layout {
     pub components: Components,
     /// In which order.
     pub order: PixelOrder,
-    /// Whether colours are multiplied by alpha; `None` where the host does not say.
+    /// Whether colours are multiplied by alpha, as those of an opaque image are; `None` where the host does not say.
     pub premultiplied: Option<bool>,
     /// Width of a pixel over its height; 1 where the host does not say.
     pub pixel_aspect: f64,
@@ -148,7 +148,7 @@ impl Layout {
             depth,
             components,
             order: if depth_order == PixelOrder::Bgra { depth_order } else { order },
-            premultiplied: premultiplied.map(|p| p.as_bytes() == raw::kOfxImagePreMultiplied.to_bytes()),
+            premultiplied: premultiplied.map(|p| p.as_bytes() != raw::kOfxImageUnPreMultiplied.to_bytes()),
             pixel_aspect: props.double(raw::kOfxImagePropPixelAspectRatio).ok().filter(|r| r.is_finite() && *r > 0.0).unwrap_or(1.0),
             is_field: [raw::kOfxImageFieldLower, raw::kOfxImageFieldUpper].iter().any(|f| f.to_bytes() == field.as_bytes()),
         })

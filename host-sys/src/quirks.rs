@@ -20,6 +20,8 @@ pub enum What {
     SecretInDescriptorStays,
     /// Regions of definition are pixels at the current scale, not canonical.
     RegionOfDefinitionInPixels,
+    /// Hands effects scene-linear pixels unless its user set it up otherwise.
+    WorksInLinearLight,
     /// The image's own render scale is wrong; the render argument is right.
     ImageScaleIsWrong,
 }
@@ -48,7 +50,7 @@ const fn row(host: &'static str, what: What, source: &'static str, date: &'stati
 }
 
 /// Every quirk that changes what this crate or the effect does.
-pub const TABLE: [Quirk; 12] = [
+pub const TABLE: [Quirk; 14] = [
     row("", What::AbortsOnMessageV2, "run: openfx-runner asserts version 1 and tells no name", "2026-11"),
     row("MLT", What::FetchesOnlyTheCurrentFrame, "run: clipGetImage(t±5) gives the frame at t, with OK", "2026-11"),
     row("MLT", What::NeverSendsInstanceChanged, "source: mlt_openfx.c calls no such action", "2026-11"),
@@ -56,6 +58,8 @@ pub const TABLE: [Quirk; 12] = [
     row("DaVinciResolve", What::ImageScaleIsWrong, "vendor: images may lack renderScale and field", "2026-11"),
     row("uk.co.thefoundry.nuke", What::MessageStopsRender, "vendor: a persistent message must be cleared", "2026-11"),
     row("uk.co.thefoundry.nuke", What::SecretInDescriptorStays, "vendor: set it in CreateInstance", "2026-11"),
+    row("uk.co.thefoundry.nuke", What::WorksInLinearLight, "vendor: the working space is linear", "2026-11"),
+    row("fr.inria.Natron", What::WorksInLinearLight, "source: readers convert to linear", "2026-11"),
     row("com.eyeonline.Fusion", What::ImageScaleIsWrong, "vendor: use the render argument", "2026-11"),
     row("com.blackmagicdesign.Fusion", What::ImageScaleIsWrong, "vendor: use the render argument", "2026-11"),
     row("com.sonycreativesoftware.vegas", What::ImageScaleIsWrong, "vendor: images always report scale 1", "2026-11"),
