@@ -178,7 +178,10 @@ impl FramesNeeded {
         for (clip, ranges) in &self.0 {
             let name = keep(&format!("OfxImageClipPropFrameRange_{clip}"))?;
             let flat: Vec<f64> = ranges.iter().flat_map(|r| [r.min, r.max]).collect();
-            out.set_doubles(name, &flat)?;
+            // A host without the property asks for nothing of that clip; the other clips' answers still count.
+            if let Err(error) = out.set_doubles(name, &flat) {
+                log::debug!("passed over: {error}");
+            }
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use takes::Part;
 use crate::geometry::{self, Fit};
 use crate::placement::{Placement, nearest};
 use crate::resample::{Scaler, taps};
+use crate::values::Values;
 use crate::{pixels, status};
 
 /// Bytes of captured frames that may be in memory at once. Of large frames fewer are captured.
@@ -181,6 +182,25 @@ pub struct Wanted<'i, 'a> {
     pub now: f64,
     /// The scale at which the host hands out images.
     pub scale: (f64, f64),
+}
+
+/// The frames of a clip that [`capture`] would fetch beside the current one.
+pub fn reach(instance: &Instance<'_>, name: &'static str, inputs: Inputs, values: &Values, place: Placement) -> Vec<host_sys::Range> {
+    let Ok(clip) = instance.clip(name) else { return Vec::new() };
+    if !clip.has_temporal_access() {
+        return Vec::new();
+    }
+    let count = values.context_frames.max(1) as usize;
+    let sides = [
+        (name == inputs.tail).then(|| last_before(&clip, place.first, count)),
+        (name == inputs.head).then(|| first_from(&clip, place.end(), count)),
+    ];
+    let range = |times: Vec<i64>| Some(host_sys::Range { min: *times.first()? as f64, max: *times.last()? as f64 });
+    let mut ranges: Vec<_> = sides.into_iter().flatten().filter_map(range).collect();
+    if matches!(values.task(), Task::Retake { keep } if keep != Keep::Nothing) && name == inputs.tail {
+        ranges.push(host_sys::Range { min: place.first as f64, max: (place.end() - 1) as f64 });
+    }
+    ranges
 }
 
 fn last_before(clip: &Clip<'_>, first: i64, count: usize) -> Vec<i64> {

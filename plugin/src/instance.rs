@@ -128,15 +128,18 @@ pub fn changed(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<
         id::SET_OUT => set_time(instance, id::OUT, change),
         _ => Ok(()),
     };
-    let answer = done.map_err(|fault| {
-        say(instance, &status::sentence(&fault));
-        status::tell_user(instance, data, &fault)
-    });
-    adopt(instance, data, param == id::REFRESH)?;
-    if answer.is_ok() {
+    // A job that failed beside the host is told at the first change that the editor makes after it.
+    let late = || data.job().and_then(|job| job.fault_to_tell());
+    let told = done.err().or_else(late);
+    if let Some(fault) = &told {
+        say(instance, &status::sentence(fault));
+        status::tell_user(instance, data, fault);
+    }
+    adopt(instance, data, param == id::REFRESH);
+    if told.is_none() {
         report(instance, data, change.time);
     }
-    // The fault was told; a failed InstanceChanged helps no host.
+    // A fault was told; a failed InstanceChanged would help no host.
     Ok(())
 }
 
@@ -229,30 +232,29 @@ fn bump(p: &ParamSet<'_>, version: i32) -> Result<()> {
 }
 
 /// Puts a take that has landed into the take parameter. `refresh`: has the host ask again in any case.
-fn adopt(instance: &Instance<'_>, data: &Data, refresh: bool) -> Result<()> {
+fn adopt(instance: &Instance<'_>, data: &Data, refresh: bool) {
     let landed = data.job().and_then(|job| job.outcome()?.ok());
     if landed.is_none() && !refresh {
-        return Ok(());
+        return;
     }
     let values = Values::read(instance, None);
     if let Some(id) = landed {
         data.leave();
         if values.take.trim() != id.as_str() {
             choose(instance, &id, values.version);
-            return Ok(());
+            return;
         }
     } else if values.take.trim().is_empty()
         && let Found::Take(playback) = find(instance, data, data.context(instance), &values)
     {
         // Made by another process, such as a farm, or before the project was saved.
         choose(instance, playback.stored().id(), values.version);
-        return Ok(());
+        return;
     }
     if refresh {
         crate::process::process().purge();
         set(instance, |p| bump(p, values.version));
     }
-    Ok(())
 }
 
 /// The status line: how far the shot has come, or what is shown.

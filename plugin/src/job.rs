@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use shot::{Fault, Key, Picture, Request, TakeId};
+use shot::{Fault, Key, Picture, Request, Stage, TakeId};
 use takes::exr::FrameTags;
 use takes::{Part, Store};
 use worker::{JobHandle, JobState};
@@ -32,6 +32,8 @@ pub struct Job {
     phase: Mutex<Phase>,
     changed: Condvar,
     cancelled: AtomicBool,
+    /// Whether an instance has told its editor how it ended.
+    told: AtomicBool,
     watchers: AtomicUsize,
 }
 
@@ -54,6 +56,8 @@ pub struct Order {
 pub struct Progress {
     /// What it is busy with.
     pub stage: String,
+    /// The same in the worker's terms, once the worker has it.
+    pub stage_of: Option<Stage>,
     /// How far that has come, 0 to 1.
     pub part: f64,
     /// Seconds left, where known.
@@ -78,6 +82,7 @@ impl Job {
                 phase: Mutex::new(Phase::Writing),
                 changed: Condvar::new(),
                 cancelled: AtomicBool::new(false),
+                told: AtomicBool::new(false),
                 watchers: AtomicUsize::new(0),
             });
             let own = Arc::clone(&job);
@@ -178,19 +183,28 @@ impl Job {
 
     /// How far it has come.
     pub fn progress(&self) -> Progress {
-        let simple = |stage: &str, part| Progress { stage: stage.to_owned(), part, left: None };
+        let simple = |stage: &str, part| Progress { stage: stage.to_owned(), stage_of: None, part, left: None };
         match &*self.phase.lock() {
             Phase::Writing => simple("writing the neighbours' frames", 0.0),
             Phase::Done(_) => simple("done", 1.0),
             Phase::Failed(_) => simple("stopped", 1.0),
             Phase::Working(handle) => match handle.state() {
-                JobState::Running { stage, done, of, eta } => {
-                    Progress { stage: stage.label().to_owned(), part: done as f64 / of.max(1) as f64, left: eta.map(|e| e.0) }
-                }
+                JobState::Running { stage, done, of, eta } => Progress {
+                    stage: stage.label().to_owned(),
+                    stage_of: Some(stage),
+                    part: done as f64 / of.max(1) as f64,
+                    left: eta.map(|e| e.0),
+                },
                 JobState::Queued => simple("waiting for its turn", 0.0),
                 _ => simple("done", 1.0),
             },
         }
+    }
+
+    /// Its fault, once: for the first who asks.
+    pub fn fault_to_tell(&self) -> Option<Fault> {
+        let fault = self.outcome()?.err()?;
+        (!self.told.swap(true, Ordering::Relaxed)).then_some(fault)
     }
 
     /// An instance follows it.

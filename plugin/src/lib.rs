@@ -94,7 +94,7 @@ impl Effect for Pickup {
     }
 
     fn frames_needed(&self, instance: &Instance<'_>, data: &Data, time: f64) -> Result<Option<FramesNeeded>> {
-        Ok(render::frames_needed(instance, data.context(instance), time))
+        Ok(Some(render::frames_needed(instance, data.context(instance), time)))
     }
 
     fn time_domain(&self, instance: &Instance<'_>, data: &Data) -> Result<Option<Range>> {

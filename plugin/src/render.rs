@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_sys::{Context, FramesNeeded, Identity, Instance, Layout, Output, RectD, RenderArgs, Result};
+use host_sys::{Context, FramesNeeded, Identity, Instance, Layout, Output, Range, RectD, RenderArgs, Result};
 use shot::{Code, Fault, Picture};
 use takes::Playback;
 
@@ -36,10 +36,13 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
     let place = placement::of(&values, context, rate);
     let fit = Fit::at(values.fit);
     let found = match find(instance, data, context, &values) {
-        Found::Take(playback) => return show(instance, context, &values, args, &playback, fit),
+        Found::Take(playback) => match show(instance, context, &values, args, &playback, fit) {
+            Err(Refusal::Take(fault)) => Found::Fault(fault),
+            done => return done.map_err(Refusal::into_error),
+        },
         found => found,
     };
-    if !is_final || values.missing() == Missing::Slate {
+    if !is_final || (values.missing() == Missing::Slate && !matches!(found, Found::Fault(_))) {
         return slate(instance, context, &values, args, &found, place.ok());
     }
     let fault = match (values.missing(), found) {
@@ -47,7 +50,10 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
         (Missing::Wait, found) => {
             let job = if let Found::Job(job) = found { Some(job) } else { None };
             match wait(instance, data, context, &values, args, job) {
-                Ok(playback) => return show(instance, context, &values, args, &playback, fit),
+                Ok(playback) => match show(instance, context, &values, args, &playback, fit) {
+                    Err(Refusal::Take(fault)) => fault,
+                    done => return done.map_err(Refusal::into_error),
+                },
                 Err(fault) => fault,
             }
         }
@@ -208,27 +214,39 @@ fn show(
     args: &mut RenderArgs<'_>,
     playback: &Playback,
     fit: Fit,
-) -> Result<()> {
+) -> std::result::Result<(), Refusal> {
     let take = playback.stored().take();
     let index = placement::frame_of(take, i64::from(values.first), args.at.time);
     let (scale, time) = (args.at.scale, args.at.time);
-    let mut fault = None;
     let done = args.with_output(|mut output| {
         let (region, aspect) = region(instance, context, output.layout(), scale, time);
         let rect = geometry::place(playback.size(), take.request.pixel_aspect, region, aspect, fit);
-        match geometry::pixel_on_pixel(playback.size(), rect) {
-            Some(at) => copy(playback, index, at, &mut output).map_err(|e| fault = Some(e)),
-            None => scaled(playback, index, rect, &mut output).map_err(|e| fault = Some(e)),
-        }
-        .map_err(|()| host_sys::Error::Status(host_sys::Status::FAILED))
+        Ok(match geometry::pixel_on_pixel(playback.size(), rect) {
+            Some(at) => copy(playback, index, at, &mut output),
+            None => scaled(playback, index, rect, &mut output),
+        })
     });
-    match (done, fault) {
-        (_, Some(fault)) => {
-            log::error!("{fault}");
-            let _ = instance.hold_message(host_sys::Grade::Error, "pickup", &status::sentence(&fault));
-            Err(host_sys::Error::Status(host_sys::Status::FAILED))
+    match done {
+        Ok(Some(shown)) => shown.map_err(Refusal::Take),
+        Ok(None) => Err(Refusal::Host(host_sys::Error::Status(host_sys::Status::FAILED))),
+        Err(error) => Err(Refusal::Host(error)),
+    }
+}
+
+/// Why a take was not shown.
+enum Refusal {
+    /// The take is at fault: the editor must know, a viewer can show something else.
+    Take(Fault),
+    /// The host is at fault.
+    Host(host_sys::Error),
+}
+
+impl Refusal {
+    fn into_error(self) -> host_sys::Error {
+        match self {
+            Self::Host(error) => error,
+            Self::Take(fault) => host_sys::Error::Status(status::status_of(fault.code)),
         }
-        (done, None) => done?.ok_or(host_sys::Error::Status(host_sys::Status::FAILED)),
     }
 }
 
@@ -326,32 +344,58 @@ fn slate(
     place: Option<Placement>,
 ) -> Result<()> {
     let (scale, time) = (args.at.scale, args.at.time);
+    let rate = order::rate_of(instance, context, time);
     let done = args.with_output(|mut output| {
         let (region, aspect) = region(instance, context, output.layout(), scale, time);
         let frame = geometry::around(region);
         let Ok(size) = shot::Size::new(frame.width(), frame.height()).checked() else {
             return bars(&mut output, 0, 0, 0, 0);
         };
-        let format = capture::Format { region, size, pixel_aspect: aspect, rate: shot::Rate::whole(24) };
-        let neighbour =
-            |name| instance.clip(name).ok().filter(|c| c.is_connected()).and_then(|c| capture::read(&c, time, format, scale).ok()?);
+        let format = capture::Format { region, size, pixel_aspect: aspect, rate };
+        let neighbour = |name| {
+            let clip = instance.clip(name).ok().filter(|c| c.is_connected())?;
+            capture::read(&clip, time, format, scale).ok()?
+        };
         let inputs = order::inputs(context);
-        let (before, after) = match context {
-            Context::Filter | Context::Generator => (None, None),
+        let neighbours = match context {
+            // Within one clip the nearest picture is the clip's own.
+            Context::Filter => (neighbour(inputs.tail), None),
+            Context::Generator => (None, None),
             _ => (neighbour(inputs.tail), neighbour(inputs.head)),
         };
-        let part = place.map_or(0.5, |p| (time - p.first as f64 + 0.5) / f64::from(p.frames.max(1)));
-        let picture = slates::pending(size, values, found, place, before.zip(after), part);
+        let elapsed = place.map_or(0.5, |p| (time - p.first as f64 + 0.5) / f64::from(p.frames.max(1)));
+        // Before Generate only the host knows where the transition lies.
+        let part = transition(instance, context, time).unwrap_or(elapsed);
+        let picture = slates::pending(&slates::Pending { size, pixel_aspect: aspect, rate, values, found, place, neighbours, part });
         put_picture(&picture, (frame.x1, frame.y1), &mut output)
     })?;
     done.ok_or(host_sys::Error::Status(host_sys::Status::FAILED))
 }
 
-/// GetFramesNeeded: the current frame of every input; captures fetch what they need by themselves.
-pub fn frames_needed(instance: &Instance<'_>, context: Context, time: f64) -> Option<FramesNeeded> {
+/// How far a transition has come, as the host has it.
+fn transition(instance: &Instance<'_>, context: Context, time: f64) -> Option<f64> {
+    if context != Context::Transition {
+        return None;
+    }
+    let value = instance.params().ok()?.get("Transition").ok()?.double(Some(time)).ok()?;
+    value.is_finite().then_some(value)
+}
+
+/// GetFramesNeeded: the current frame of every input, and what the capture of a final render would fetch.
+pub fn frames_needed(instance: &Instance<'_>, context: Context, time: f64) -> FramesNeeded {
+    let values = Values::read(instance, Some(time));
     let connected = |name: &&'static str| instance.clip(name).is_ok_and(|c| c.is_connected());
     let names = crate::describe::inputs(context).iter().map(|(name, ..)| *name).filter(connected);
-    Some(FramesNeeded(names.map(|name| (name, vec![host_sys::Range { min: time, max: time }])).collect()))
+    let mut needed: Vec<_> = names.map(|name| (name, vec![Range { min: time, max: time }])).collect();
+    if values.missing() == Missing::Wait
+        && values.take.trim().is_empty()
+        && let Ok(place) = placement::of(&values, context, order::rate_of(instance, context, time))
+    {
+        for (name, ranges) in &mut needed {
+            ranges.extend(capture::reach(instance, name, order::inputs(context), &values, place));
+        }
+    }
+    FramesNeeded(needed)
 }
 
 /// A picture pixel on pixel, its lower left corner at `at`.

@@ -1,31 +1,74 @@
-//! What stands in for a take that is not there.
+//! What stands in for a take that is not there: the nearest picture with a line over it, or a slate.
 
-use shot::{Picture, Size};
+use shot::{FrameIndex, Picture, Rate, Size, Timecode};
 
 use crate::find::Found;
 use crate::placement::Placement;
+use crate::status;
 use crate::values::Values;
 
-/// The picture for a missing take: the neighbours dissolved into each other where both are known, else the slate; in both cases
-/// with what is missing and how far it has come.
-pub fn pending(
-    size: Size,
-    _values: &Values,
-    _found: &Found,
-    _place: Option<Placement>,
-    neighbours: Option<(Picture, Picture)>,
-    part: f64,
-) -> Picture {
-    let part = part.clamp(0.0, 1.0) as f32;
-    match neighbours {
-        Some((mut before, after)) => {
-            for (a, b) in before.pixels_mut().iter_mut().zip(after.pixels()) {
-                for c in 0..4 {
-                    a[c] += (b[c] - a[c]) * part;
-                }
-            }
-            before
-        }
-        None => Picture::filled(size, [0.05, 0.05, 0.05, 1.0]),
+/// What is known where a take is missing.
+pub struct Pending<'a> {
+    /// Pixels of the picture wanted.
+    pub size: Size,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: f64,
+    /// Frames per second of the shot.
+    pub rate: Rate,
+    /// What the editor asked for.
+    pub values: &'a Values,
+    /// What was found instead of a take.
+    pub found: &'a Found,
+    /// Where the shot lies.
+    pub place: Option<Placement>,
+    /// What stands before and after it now, at the size wanted.
+    pub neighbours: (Option<Picture>, Option<Picture>),
+    /// How far from the one to the other, 0 to 1.
+    pub part: f64,
+}
+
+/// The picture for a missing take.
+pub fn pending(p: &Pending<'_>) -> Picture {
+    if let Some(mut nearest) = slate::nearest(p.neighbours.0.as_ref(), p.neighbours.1.as_ref(), p.part, p.size) {
+        slate::stamp(&mut nearest, p.pixel_aspect, &line(p.found));
+        return nearest;
+    }
+    let task = p.values.task();
+    let prompt = p.values.prompt.as_str();
+    if let Found::Job(job) = p.found {
+        let progress = job.progress();
+        return slate::progress(&slate::Progress {
+            size: p.size,
+            pixel_aspect: p.pixel_aspect,
+            task: task.word(),
+            prompt,
+            stage: progress.stage_of,
+            done: progress.part,
+            left: progress.left.map(shot::Seconds),
+            hint: "Press Cancel in the effect's controls to stop.",
+        });
+    }
+    let place = p.place.unwrap_or(Placement { first: i64::from(p.values.first), frames: p.values.frames.max(0) as u32 });
+    let reason = match p.found {
+        Found::Fault(fault) => status::sentence(fault),
+        _ => "Press Generate in the effect's controls to make it.".to_owned(),
+    };
+    let timecode = Timecode::parse(&p.values.timecode, p.rate).unwrap_or(Timecode::new(FrameIndex(place.first), p.rate, false));
+    slate::missing(&slate::Missing {
+        size: p.size,
+        pixel_aspect: p.pixel_aspect,
+        task: task.word(),
+        prompt,
+        frames: place.frames,
+        start: timecode,
+        reason: &reason,
+    })
+}
+
+fn line(found: &Found) -> String {
+    match found {
+        Found::Job(job) => format!("PICKUP  {}", job.progress()),
+        Found::Fault(fault) => format!("PICKUP  {}", fault.what),
+        Found::Nothing | Found::Take(_) => "PICKUP  no take yet: press Generate".to_owned(),
     }
 }

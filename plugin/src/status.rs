@@ -52,13 +52,18 @@ pub fn tell(instance: &Instance<'_>, data: &Data, fault: &Fault) -> Error {
     Error::Status(status_of(fault.code))
 }
 
-/// Tells a fault of something the user has just asked for: in a window where the host has no message that stays.
-pub fn tell_user(instance: &Instance<'_>, data: &Data, fault: &Fault) -> Error {
-    let status = tell(instance, data, fault);
-    if fault.code != Code::Cancelled && !data.holds_message.load(Ordering::Relaxed) {
-        let _ = instance.show_message(Grade::Error, MESSAGE, &sentence(fault));
+/// Tells a fault of something the editor has just asked for: in a window at once, or, where the host has none, in a message
+/// that stays.
+pub fn tell_user(instance: &Instance<'_>, data: &Data, fault: &Fault) {
+    if fault.code == Code::Cancelled {
+        return;
     }
-    status
+    match instance.show_message(Grade::Error, MESSAGE, &sentence(fault)) {
+        Ok(()) => log::error!("{:?}: {fault}", fault.code),
+        Err(_) => {
+            let _ = tell(instance, data, fault);
+        }
+    }
 }
 
 /// Clears what was told: in Nuke nothing renders before that.
