@@ -2,21 +2,22 @@
 
 use shot::{Figure, Sound};
 
-use crate::character::{self, Character};
 use crate::floor::{self, Floor};
 use crate::grains::{self, Material, Order};
-use crate::prepare::{Edge, Neighbour};
-use crate::shape::{EDGE, Glide, Level, Target, hold, level};
-use crate::spectrum::{self, BANDS, FRAME, PerBand, Spectrum, db, mean};
-use crate::{Error, Kind, MAX_CHANNELS, Options, RATE, integrated_loudness, joins};
+use crate::prepare::Edge;
+use crate::shape::{EDGE, Glide, Level, Target, hold};
+use crate::side::Side;
+use crate::spectrum::{FRAME, Spectrum};
+use crate::{Error, Kind, MAX_CHANNELS, Options, RATE, integrated_loudness, joins, measure};
 
 /// Samples made beyond either end, where filters settle and joins are measured.
 const MARGIN: usize = 2 * FRAME;
-/// How far a momentary level at an edge may lie from the long-term level to be followed, in dB. What rises higher is an event,
-/// and an event ends with its shot.
-const FOLLOW: (f32, f32) = (-9.0, 6.0);
-/// The same over room tone, where whatever rises is not the room.
-const FOLLOW_FLOOR: (f32, f32) = (-3.0, 1.0);
+/// Holes up to this many samples are made several times, and the one that repeats itself least is kept …
+const CHOICE_UP_TO: usize = 20 * RATE as usize;
+/// … of this many.
+const CHOICE: u64 = 3;
+/// Next to a silent neighbour the made sound is faded over this many samples.
+const FADE: usize = RATE as usize / 20;
 
 /// The hole and what stands around it.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +39,8 @@ pub struct Gap<'a> {
 pub struct Made {
     /// 48 kHz, the channels and exactly the samples that were asked for.
     pub sound: Sound,
-    /// What was measured on it.
+    /// What was measured on it, as far as it can be: `loudness` (LUFS), `sound-repetition` (highest autocorrelation at lags from
+    /// 0.25 s on, near 1 is a loop), `sound-seam-in` and `sound-seam-out` (dB by which third-octave levels jump at the edges).
     pub figures: Vec<Figure>,
     /// What the editor should know, one sentence each.
     pub notes: Vec<String>,
@@ -55,176 +57,143 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
     if gap.channels == 0 || gap.channels > MAX_CHANNELS {
         return Err(Error::Channels { got: gap.channels });
     }
-    let mut notes = Vec::new();
-    let before = side(gap.before, gap.channels, Edge::Last, &mut notes)?;
-    let after = side(gap.after, gap.channels, Edge::First, &mut notes)?;
-    let heard: Vec<&Side> = [&before, &after].into_iter().flatten().filter(|s| s.level.is_some()).collect();
-    if gap.samples == 0 || heard.is_empty() {
+    let spectrum = Spectrum::new();
+    let floor = match options.kind {
+        Kind::Auto => None,
+        Kind::RoomTone => Some(true),
+        Kind::Ambience => Some(false),
+    };
+    let side = |sound: Option<&Sound>, edge| {
+        sound.filter(|s| !s.is_empty()).map(|s| Side::new(s, gap.channels, edge, floor, &spectrum)).transpose()
+    };
+    let sides = Sides { before: side(gap.before, Edge::Last)?, after: side(gap.after, Edge::First)? };
+    let mut notes = sides.notes();
+    let heard = sides.heard();
+    let mut made = if gap.samples == 0 || heard.is_empty() {
         if gap.samples > 0 {
-            notes.push(match (gap.before, gap.after) {
-                (None, None) => "the hole is silent: there is no sound before or after it to match".to_owned(),
-                _ => "the hole is silent, as what stands around it is silent".to_owned(),
-            });
+            let why = if sides.before.is_none() && sides.after.is_none() {
+                "no sound stands before or after it"
+            } else {
+                "what stands around it is silent"
+            };
+            notes.push(format!("the hole is silent: {why}"));
         }
-        let mut sound = Sound::silence(RATE, gap.channels, gap.samples).into_channels();
-        join(&mut sound, &before, &after, 0, gap.samples);
-        return finish(Sound::new(RATE, sound)?, Vec::new(), notes);
-    }
-    let spectrum = Spectrum::new();
-    let voices = heard.iter().any(|s| s.character.has_voices());
-    let kind = match options.kind {
-        Kind::Auto if voices => Kind::RoomTone,
-        Kind::Auto => Kind::Ambience,
-        chosen => chosen,
-    };
-    if kind == Kind::RoomTone {
-        notes.push("room tone from the quietest parts of the neighbours".to_owned());
-    }
-    let levels: Vec<Vec<Level>> = heard.iter().map(|s| s.levels(kind)).collect();
-    let glides: Vec<Glide> = (0..gap.channels)
-        .map(|c| match &levels[..] {
-            [one] => Glide::new(one[c], one[c]),
-            [one, two, ..] => Glide::new(one[c], two[c]),
-            [] => Glide::new([0.0; BANDS], [0.0; BANDS]),
-        })
-        .collect();
-    let samples = gap.samples + 2 * MARGIN;
-    let materials: Vec<Material<'_>> = heard.iter().filter(|s| s.longest_run() >= grains::LEAST).map(|s| s.material()).collect();
-    let mut made = if kind == Kind::Ambience && !materials.is_empty() {
-        grains::lay(&materials, &Order { samples, glides: &glides, seed: gap.seed })
+        vec![vec![0.0; gap.samples + 2 * MARGIN]; gap.channels]
     } else {
-        let floors: Vec<Floor> = heard.iter().map(|s| Floor::new(&s.neighbour, &s.frames(kind), &spectrum)).collect();
-        floor::noise(&floors, samples, &glides, gap.seed, &spectrum)
+        make(gap, &sides, &heard, &spectrum, &mut notes)
     };
-    let follow = if kind == Kind::RoomTone { FOLLOW_FLOOR } else { FOLLOW };
-    for (c, channel) in made.iter_mut().enumerate() {
-        let edge = |side: &Option<Side>, part: f32| -> Option<Level> {
-            side.as_ref().filter(|s| s.level.is_some()).and_then(|s| s.edge(c, &spectrum)).map(|local| {
-                let long = glides[c].at(part);
-                std::array::from_fn(|b| local[b].clamp(long[b] + follow.0, long[b] + follow.1))
-            })
+    made.iter_mut().enumerate().for_each(|(c, channel)| sides.join(c, channel, gap.samples));
+    let figures = figures(&made, &sides, &spectrum);
+    let sound = Sound::new(RATE, made)?;
+    let loudness = integrated_loudness(&sound).map(|value| figure("loudness", value, "LUFS"));
+    Ok(Made { sound, figures: loudness.into_iter().chain(figures).collect(), notes })
+}
+
+/// The sound with its margins, before it is joined.
+fn make(gap: &Gap<'_>, sides: &Sides, heard: &[&Side], spectrum: &Spectrum, notes: &mut Vec<String>) -> Vec<Vec<f32>> {
+    let levels: Vec<Vec<Level>> = heard.iter().map(|s| s.levels()).collect();
+    let glides: Vec<Glide> =
+        (0..gap.channels).filter_map(|c| Some(Glide::new(levels.first()?.get(c).copied()?, levels.last()?.get(c).copied()?))).collect();
+    let under_voices = heard.iter().any(|s| s.over_floor);
+    // Where one side lies under voices, grains can only come from the other, and only if it has enough for both.
+    let cut: Vec<Material<'_>> = heard.iter().filter(|s| !under_voices || s.has_plenty()).filter_map(|s| s.material()).collect();
+    let floors: Vec<Floor> = if cut.is_empty() { heard.iter().map(|s| s.floor(spectrum)).collect() } else { Vec::new() };
+    if under_voices {
+        notes.push(match cut.is_empty() {
+            true => "room tone, made from the quietest parts of what stands around it".to_owned(),
+            false => "made from the side without voices, as quiet as the room under the voices".to_owned(),
+        });
+    }
+    let samples = gap.samples + 2 * MARGIN;
+    let attempt = |seed: u64| {
+        let mut made = if cut.is_empty() {
+            floor::noise(&floors, samples, &glides, seed, spectrum)
+        } else {
+            grains::lay(&cut, &Order { samples, glides: &glides, seed })
         };
-        let target = Target {
-            glide: glides[c].clone(),
-            head: edge(&before, 0.0),
-            tail: edge(&after, 1.0),
-            liveliness: liveliness(&heard, kind, c),
-            spectrum: &spectrum,
-        };
-        hold(channel, MARGIN, &target);
-    }
-    join(&mut made, &before, &after, MARGIN, gap.samples);
-    let figures = vec![];
-    finish(Sound::new(RATE, made)?, figures, notes)
-}
-
-/// One neighbour with what is known of it.
-struct Side {
-    neighbour: Neighbour,
-    edge: Edge,
-    character: Character,
-    /// Band powers per channel over time; `level` is `None` for silence.
-    tracks: Vec<Vec<PerBand>>,
-    level: Option<()>,
-}
-
-fn side(sound: Option<&Sound>, channels: usize, edge: Edge, notes: &mut Vec<String>) -> Result<Option<Side>, Error> {
-    let Some(sound) = sound else { return Ok(None) };
-    let neighbour = Neighbour::new(sound, channels, edge)?;
-    let place = if edge == Edge::Last { "before" } else { "after" };
-    if neighbour.broken > 0 {
-        notes.push(format!("{} samples {place} the hole are no numbers and were taken as silence", neighbour.broken));
-    }
-    if neighbour.clipped.iter().any(|c| *c) {
-        notes.push(format!("the sound {place} the hole is clipped; clipped parts were not reused where others suffice"));
-    }
-    let spectrum = Spectrum::new();
-    let tracks = neighbour.channels.iter().map(|c| spectrum.track(c)).collect();
-    let level = (!neighbour.is_silent()).then_some(());
-    let character = character::measure(&neighbour);
-    Ok(Some(Side { neighbour, edge, character, tracks, level }))
-}
-
-impl Side {
-    fn newest_last(&self) -> bool {
-        self.edge == Edge::Last
-    }
-
-    /// Band powers of all channels together.
-    fn together(&self) -> Vec<PerBand> {
-        let frames = self.tracks.first().map_or(0, Vec::len);
-        (0..frames).map(|i| std::array::from_fn(|b| self.tracks.iter().map(|t| t[i][b]).sum())).collect()
-    }
-
-    /// The frames that noise is made from.
-    fn frames(&self, kind: Kind) -> Vec<usize> {
-        if kind == Kind::RoomTone { floor::quiet_frames(&self.together()) } else { (0..self.tracks.first().map_or(0, Vec::len)).collect() }
-    }
-
-    /// The level that the hole takes over, per channel.
-    fn levels(&self, kind: Kind) -> Vec<Level> {
-        let frames = self.frames(kind);
-        self.tracks
-            .iter()
-            .map(|track| if kind == Kind::RoomTone { floor::floor_level(track, &frames) } else { level(track, self.newest_last()) })
-            .collect()
-    }
-
-    /// Cells that grains may be cut from.
-    fn usable(&self) -> Vec<bool> {
-        let clean: Vec<bool> = self.neighbour.clipped.iter().map(|c| !c).collect();
-        if grains::longest_run(&clean, self.neighbour.len()) >= 2 * grains::LEAST { clean } else { vec![true; clean.len()] }
-    }
-
-    fn longest_run(&self) -> usize {
-        grains::longest_run(&self.usable(), self.neighbour.len())
-    }
-
-    fn material(&self) -> Material<'_> {
-        Material { neighbour: &self.neighbour, usable: self.usable(), level: self.tracks.iter().map(|t| mean(t).map(db)).collect() }
-    }
-
-    /// The momentary level of a channel where the neighbour touches the hole.
-    fn edge(&self, channel: usize, spectrum: &Spectrum) -> Option<Level> {
-        let x = &self.neighbour.channels[channel];
-        if x.len() < FRAME {
-            return None;
+        for (c, (channel, glide)) in made.iter_mut().zip(&glides).enumerate() {
+            let edge = |side: &Option<Side>, part: f32| {
+                side.as_ref().filter(|s| !s.is_silent()).and_then(|s| s.edge_level(c, &glide.at(part), spectrum))
+            };
+            let lively = |side: Option<&&Side>| side.and_then(|s| s.liveliness(c));
+            let target = Target {
+                glide: glide.clone(),
+                head: edge(&sides.before, 0.0),
+                tail: edge(&sides.after, 1.0),
+                liveliness: lively(heard.first()).zip(lively(heard.last())),
+                spectrum,
+            };
+            hold(channel, MARGIN, &target);
         }
-        let edge = EDGE.min(x.len());
-        let near = if self.newest_last() { &x[x.len() - edge..] } else { &x[..edge] };
-        Some(mean(&spectrum.track(near)).map(db))
+        made
+    };
+    let attempts = if cut.is_empty() || gap.samples > CHOICE_UP_TO { 1 } else { CHOICE };
+    let mut best = (f64::INFINITY, Vec::new());
+    for i in 0..attempts {
+        let made = attempt(gap.seed.wrapping_add(i << 48));
+        let repeats = if attempts > 1 { measure::repetition(&made).unwrap_or(0.0) } else { 0.0 };
+        if repeats < best.0 {
+            best = (repeats, made);
+        }
     }
+    best.1
 }
 
-/// How lively the hole shall be, at its begin and its end: as lively as the neighbours, where they are long enough to tell.
-fn liveliness(heard: &[&Side], kind: Kind, channel: usize) -> Option<(PerBand, PerBand)> {
-    if kind == Kind::RoomTone || heard.iter().any(|s| s.neighbour.len() < RATE as usize) {
-        return None;
-    }
-    let of = |s: &&Side| spectrum::liveliness(&s.tracks[channel]);
-    Some((heard.first().map(of)?, heard.last().map(of)?))
+/// Both neighbours.
+struct Sides {
+    before: Option<Side>,
+    after: Option<Side>,
 }
 
-/// Cuts the margins off, joins both ends to the neighbours and lays the offset under it.
-fn join(made: &mut [Vec<f32>], before: &Option<Side>, after: &Option<Side>, margin: usize, samples: usize) {
-    for (c, channel) in made.iter_mut().enumerate() {
-        let lead = joins::MARGIN.max(margin);
-        if margin < lead {
-            // Silence: room for the joins on either side.
-            let mut wide = vec![0.0; samples + 2 * lead];
-            wide[lead..lead + samples].copy_from_slice(channel);
-            *channel = wide;
+impl Sides {
+    /// Those that sound, in time order.
+    fn heard(&self) -> Vec<&Side> {
+        [&self.before, &self.after].into_iter().flatten().filter(|s| !s.is_silent()).collect()
+    }
+
+    /// What was found on them that the editor should know.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (side, place) in [(&self.before, "before"), (&self.after, "after")] {
+            let Some(side) = side else { continue };
+            if side.neighbour.broken > 0 {
+                notes.push(format!("{} samples {place} the hole are no numbers and were taken as silence", side.neighbour.broken));
+            }
+            if side.neighbour.clipped.iter().any(|c| *c) {
+                notes.push(format!("the sound {place} the hole is clipped; clipped parts were not reused where others suffice"));
+            }
+            if !side.over_floor && side.knocks > 0 {
+                let n = side.knocks;
+                let what = if n == 1 { "a single knock or step".to_owned() } else { format!("{n} knocks or steps") };
+                notes.push(format!("{what} {place} the hole were taken for events and left out"));
+            }
         }
-        if let Some(side) = before {
-            joins::join_head(&side.neighbour.channels[c], channel, lead, samples);
+        notes
+    }
+
+    /// Bends both ends of a channel to its neighbours, cuts the margins off and lays the offset under it.
+    fn join(&self, c: usize, channel: &mut Vec<f32>, samples: usize) {
+        let sounds = |side: &Option<Side>| side.as_ref().is_some_and(|s| s.near(c, usize::MAX).iter().any(|v| *v != 0.0));
+        let fade = FADE.min(samples / 2);
+        let gain = |k: usize| 0.5 - 0.5 * (std::f32::consts::PI * (k as f32 + 0.5) / fade as f32).cos();
+        if let Some(side) = &self.before {
+            if sounds(&self.before) {
+                joins::join_head(side.near(c, usize::MAX), channel, MARGIN, samples);
+            } else {
+                channel[MARGIN..MARGIN + fade].iter_mut().enumerate().for_each(|(k, s)| *s *= gain(k));
+            }
         }
-        if let Some(side) = after {
-            joins::join_tail(&side.neighbour.channels[c], channel, lead, samples);
+        if let Some(side) = &self.after {
+            if sounds(&self.after) {
+                joins::join_tail(side.near(c, usize::MAX), channel, MARGIN, samples);
+            } else {
+                channel[..MARGIN + samples].iter_mut().rev().take(fade).enumerate().for_each(|(k, s)| *s *= gain(k));
+            }
         }
-        channel.truncate(lead + samples);
-        channel.drain(..lead);
+        channel.truncate(MARGIN + samples);
+        channel.drain(..MARGIN);
         let offset = |side: &Option<Side>| side.as_ref().map(|s| s.neighbour.offset[c]);
-        let (from, to) = match (offset(before), offset(after)) {
+        let (from, to) = match (offset(&self.before), offset(&self.after)) {
             (Some(from), Some(to)) => (from, to),
             (Some(one), None) | (None, Some(one)) => (one, one),
             (None, None) => (0.0, 0.0),
@@ -236,9 +205,21 @@ fn join(made: &mut [Vec<f32>], before: &Option<Side>, after: &Option<Side>, marg
     }
 }
 
-fn finish(sound: Sound, mut figures: Vec<Figure>, notes: Vec<String>) -> Result<Made, Error> {
-    if let Some(loudness) = integrated_loudness(&sound) {
-        figures.push(Figure { name: "loudness".to_owned(), value: loudness, unit: "LUFS".to_owned() });
+fn figure(name: &str, value: f64, unit: &str) -> Figure {
+    Figure { name: name.to_owned(), value, unit: unit.to_owned() }
+}
+
+fn figures(made: &[Vec<f32>], sides: &Sides, spectrum: &Spectrum) -> Vec<Figure> {
+    let mut found = Vec::new();
+    found.extend(measure::repetition(made).map(|value| figure("sound-repetition", value, "correlation")));
+    let worst = |jumps: Vec<Option<f64>>| jumps.into_iter().flatten().reduce(f64::max);
+    if let Some(side) = sides.before.as_ref().filter(|s| !s.is_silent()) {
+        let jumps = made.iter().enumerate().map(|(c, m)| measure::jump(side.near(c, EDGE), m, spectrum)).collect();
+        found.extend(worst(jumps).map(|value| figure("sound-seam-in", value, "dB")));
     }
-    Ok(Made { sound, figures, notes })
+    if let Some(side) = sides.after.as_ref().filter(|s| !s.is_silent()) {
+        let jumps = made.iter().enumerate().map(|(c, m)| measure::jump(m, side.near(c, EDGE), spectrum)).collect();
+        found.extend(worst(jumps).map(|value| figure("sound-seam-out", value, "dB")));
+    }
+    found
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use realfft::num_complex::Complex32;
 
-use crate::prepare::Neighbour;
+use crate::prepare::{Neighbour, sorted};
 use crate::random::Random;
 use crate::shape::Glide;
 use crate::spectrum::{BANDS, BINS, EMPTY, FRAME, HOP, PerBand, Spectrum, bin_gains, capped_mean, db, mean};
@@ -34,7 +34,7 @@ pub(crate) fn quiet_frames(track: &[PerBand]) -> Vec<usize> {
         return candidates;
     }
     let quietest: PerBand = std::array::from_fn(|b| {
-        let levels = sorted(candidates.iter().map(|i| db(track[*i][b])).collect());
+        let levels = sorted(candidates.iter().map(|i| db(track[*i][b])));
         levels[levels.len() / 10]
     });
     let rise: Vec<f32> =
@@ -42,16 +42,11 @@ pub(crate) fn quiet_frames(track: &[PerBand]) -> Vec<usize> {
     let rise: Vec<f32> = (0..rise.len())
         .map(|i| rise[i.saturating_sub(AROUND)..(i + AROUND + 1).min(rise.len())].iter().fold(0.0f32, |m, r| m.max(*r)))
         .collect();
-    let ranked = sorted(rise.clone());
+    let ranked = sorted(rise.iter().copied());
     let quiet = ranked[ranked.len() * 3 / 100];
     let at_least = ((ranked.len() as f32 * LEAST_SHARE) as usize).max(FRAMES.0).min(ranked.len());
     let limit = (quiet + BELOW_BORDER * (border(&ranked) - quiet)).max(ranked[at_least - 1]);
     candidates.iter().zip(rise).filter(|(_, r)| *r <= limit).map(|(i, _)| *i).collect()
-}
-
-fn sorted(mut values: Vec<f32>) -> Vec<f32> {
-    values.sort_by(f32::total_cmp);
-    values
 }
 
 /// The value that parts sorted values into two heaps with the greatest variance between them.
@@ -74,7 +69,7 @@ fn border(ranked: &[f32]) -> f32 {
 
 /// The level in dB of a channel's floor: the mean over its frames, without the remnants of what stood over it.
 pub(crate) fn floor_level(track: &[PerBand], frames: &[usize]) -> PerBand {
-    capped_mean(frames.iter().map(|i| &track[*i]), REMNANT).map(db)
+    capped_mean(frames.iter().map(|i| &track[*i]), 0.5, REMNANT).map(db)
 }
 
 /// One side's floor: spectra of its frames per channel, and their mean level.
@@ -172,12 +167,7 @@ mod tests {
     fn noise_has_the_level_and_the_channels_of_its_floor() {
         let mut r = Random::new(1, 1);
         let x: Vec<f32> = (0..48_000).map(|_| r.between(-0.1, 0.1) as f32).collect();
-        let n = Neighbour {
-            channels: vec![x.clone(), x.iter().map(|s| 0.5 * s).collect()],
-            offset: vec![0.0; 2],
-            broken: 0,
-            clipped: Vec::new(),
-        };
+        let n = Neighbour::of(vec![x.clone(), x.iter().map(|s| 0.5 * s).collect()]);
         let s = Spectrum::new();
         let floor = Floor::new(&n, &(0..80).collect::<Vec<_>>(), &s);
         let glides: Vec<Glide> = floor.level.iter().map(|l| Glide::new(*l, *l)).collect();

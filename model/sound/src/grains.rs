@@ -16,8 +16,14 @@ use crate::spectrum::{BANDS, PerBand, bin_gains};
 
 /// Grains are this long, in samples, where the material allows it.
 const LENGTH: (usize, usize) = (RATE as usize / 4, RATE as usize * 9 / 10);
-/// Neighbouring grains overlap by this many samples.
+/// Neighbouring grains overlap by this many samples at least …
 const OVERLAP: usize = RATE as usize * 3 / 50;
+/// … and by this many more for each decibel of difference in level at the join.
+const OVERLAP_PER_DB: f32 = RATE as f32 * 0.05;
+/// A decibel of such a difference counts this much.
+const STEP: f32 = 2.0;
+/// Streams of random numbers below this one belong to the score.
+const FIRST_STREAM: u64 = 16;
 /// Pieces that are weighed against each other for one grain.
 const CANDIDATES: usize = 48;
 /// A second use of the same cell counts as this many decibels of mismatch.
@@ -42,12 +48,6 @@ pub(crate) struct Material<'a> {
     pub level: Vec<PerBand>,
 }
 
-impl Material<'_> {
-    fn cells(&self) -> usize {
-        self.usable.len()
-    }
-}
-
 /// One grain of the score.
 #[derive(Clone, Debug)]
 struct Grain {
@@ -56,6 +56,9 @@ struct Grain {
     len: usize,
     side: usize,
     from: usize,
+    /// Samples over which it comes in and goes out.
+    rise: usize,
+    fall: usize,
     /// Stream of the all-pass's phases; 0 for none.
     turn: u64,
 }
@@ -77,20 +80,11 @@ pub(crate) fn lay(sides: &[Material<'_>], order: &Order<'_>) -> Vec<Vec<f32>> {
         .map(|c| {
             let mut out = vec![0.0f32; order.samples];
             let mut planner = RealFftPlanner::<f32>::new();
-            for (i, grain) in score.iter().enumerate() {
+            for grain in &score {
                 let piece = cut(sides, order, grain, c, &mut planner);
-                // Equal power, as the pieces know nothing of each other; flat at both ends (the window of Vorbis), as a kink in a
-                // loud bass would be heard as a click where the treble is empty.
-                let fade = |k: usize| {
-                    let s = (std::f32::consts::FRAC_PI_2 * (k as f32 + 0.5) / OVERLAP as f32).sin();
-                    (std::f32::consts::FRAC_PI_2 * s * s).sin()
-                };
                 for (k, sample) in piece.iter().enumerate() {
                     let Some(place) = out.get_mut(grain.at + k) else { break };
-                    let rise = if i > 0 && k < OVERLAP { fade(k) } else { 1.0 };
-                    let left = grain.len - 1 - k;
-                    let fall = if left < OVERLAP { fade(left) } else { 1.0 };
-                    *place += sample * rise * fall;
+                    *place += sample * fade(k, grain.rise) * fade(grain.len - 1 - k, grain.fall);
                 }
             }
             out
@@ -98,56 +92,80 @@ pub(crate) fn lay(sides: &[Material<'_>], order: &Order<'_>) -> Vec<Vec<f32>> {
         .collect()
 }
 
+/// Gain at the `k`-th of `length` samples of a fade-in. Equal power, as the pieces know nothing of each other; flat at both ends
+/// (the window of Vorbis), as a kink in a loud bass would be heard as a click where the treble is empty.
+fn fade(k: usize, length: usize) -> f32 {
+    if k >= length {
+        return 1.0;
+    }
+    let s = (std::f32::consts::FRAC_PI_2 * (k as f32 + 0.5) / length as f32).sin();
+    (std::f32::consts::FRAC_PI_2 * s * s).sin()
+}
+
 /// Which grain comes when.
 fn score(sides: &[Material<'_>], order: &Order<'_>) -> Vec<Grain> {
     let mut random = Random::new(order.seed, 1);
     let profiles: Vec<Vec<[f32; 4]>> = sides.iter().map(|s| profile(s.neighbour)).collect();
-    let mut uses: Vec<Vec<f32>> = sides.iter().map(|s| vec![0.0; s.cells()]).collect();
+    let mut uses: Vec<Vec<f32>> = sides.iter().map(|s| vec![0.0; s.usable.len()]).collect();
     let runs: Vec<Vec<(usize, usize)>> = sides.iter().map(|s| runs(&s.usable, s.neighbour.len())).collect();
     let mut score: Vec<Grain> = Vec::new();
-    let mut at = 0;
-    let mut stream = 16;
-    while at < order.samples {
-        let part = at as f64 / order.samples as f64;
+    let mut filled = 0;
+    let mut stream = FIRST_STREAM;
+    while filled < order.samples {
+        let part = filled as f64 / order.samples as f64;
         let side = usize::from(sides.len() > 1 && random.unit() < part);
         let longest = runs[side].iter().map(|r| r.1).max().unwrap_or(0);
         let wish = random.between(LENGTH.0 as f64, LENGTH.1 as f64) as usize;
         // Short material still has to offer a choice.
-        let len = wish.min(longest * 2 / 3).max(2 * OVERLAP.min(longest / 4)).max(OVERLAP + CELL).min(longest);
+        let len = wish.min(longest * 2 / 3).max(3 * OVERLAP).min(longest);
         let fitting: Vec<(usize, usize)> = runs[side].iter().copied().filter(|r| r.1 >= len).collect();
-        let places: usize = fitting.iter().map(|r| r.1 - len + 1).sum();
-        let mut best: Option<(f32, usize)> = None;
+        let mut best: Option<(f32, usize, f32)> = None;
         for _ in 0..CANDIDATES {
-            let mut pick = random.below(places);
-            let mut from = 0;
-            for run in &fitting {
-                let here = run.1 - len + 1;
-                if pick < here {
-                    from = run.0 + pick;
-                    break;
-                }
-                pick -= here;
-            }
-            let cells = from / CELL..((from + len).div_ceil(CELL)).min(uses[side].len());
-            let worn = cells.clone().map(|c| uses[side][c]).sum::<f32>() / cells.len().max(1) as f32;
-            let mut cost = REUSE_DB * worn + random.unit() as f32;
-            if let Some(last) = score.last() {
-                cost += mismatch(&profiles, sides, last, side, from);
-                cost += PHASE_DB * (1.0 - likeness(sides, last, side, from));
-            }
-            if best.is_none_or(|(b, _)| cost < b) {
-                best = Some((cost, from));
+            let from = place(&fitting, len, &mut random);
+            let cells = cells(from, len, uses[side].len());
+            let worn = uses[side][cells.clone()].iter().sum::<f32>() / cells.len().max(1) as f32;
+            let step = score.last().map_or(0.0, |last| mismatch(&profiles, sides, last, side, from));
+            let phase = score.last().map_or(0.0, |last| 1.0 - likeness(sides, last, side, from));
+            let cost = REUSE_DB * worn + STEP * step + PHASE_DB * phase + random.unit() as f32;
+            if best.is_none_or(|(least, ..)| cost < least) {
+                best = Some((cost, from, step));
             }
         }
-        let from = best.map_or(0, |b| b.1);
-        let cells = from / CELL..((from + len).div_ceil(CELL)).min(uses[side].len());
-        let again = cells.clone().any(|c| uses[side][c] >= 0.5);
+        let (_, from, step) = best.unwrap_or_default();
+        let cells = cells(from, len, uses[side].len());
+        let again = uses[side][cells.clone()].iter().any(|u| *u >= 0.5);
+        uses[side][cells].iter_mut().for_each(|u| *u += 1.0);
         stream += 1;
-        score.push(Grain { at, len, side, from, turn: if again { stream } else { 0 } });
-        cells.for_each(|c| uses[side][c] += 1.0);
-        at += len.saturating_sub(OVERLAP).max(1);
+        let mut grain = Grain { at: 0, len, side, from, rise: 0, fall: 0, turn: if again { stream } else { 0 } };
+        if let Some(last) = score.last_mut() {
+            // What differs in level is blended longer, as far as both grains go.
+            let wish = OVERLAP + (OVERLAP_PER_DB * (step - 1.5).max(0.0)) as usize;
+            let overlap = wish.min((last.len - last.rise) * 2 / 3).min(len * 2 / 5).max(1);
+            last.fall = overlap;
+            grain.rise = overlap;
+            grain.at = last.at + last.len - overlap;
+        }
+        filled = (grain.at + grain.len).saturating_sub(OVERLAP).max(filled + 1);
+        score.push(grain);
     }
     score
+}
+
+/// A random place for `len` samples within runs that are at least as long.
+fn place(fitting: &[(usize, usize)], len: usize, random: &mut Random) -> usize {
+    let mut pick = random.below(fitting.iter().map(|r| r.1 - len + 1).sum());
+    for run in fitting {
+        let here = run.1 - len + 1;
+        if pick < here {
+            return run.0 + pick;
+        }
+        pick -= here;
+    }
+    0
+}
+
+fn cells(from: usize, len: usize, all: usize) -> std::ops::Range<usize> {
+    (from / CELL).min(all)..(from + len).div_ceil(CELL).min(all)
 }
 
 /// Stretches of usable cells: first sample and length.
@@ -175,8 +193,8 @@ pub(crate) fn longest_run(usable: &[bool], samples: usize) -> usize {
     runs(usable, samples).iter().map(|r| r.1).max().unwrap_or(0)
 }
 
-/// Levels in dB in four broad bands per cell, from one-pole splits at 200 Hz, 1 kHz and 5 kHz: enough to tell whether two pieces
-/// go together, cheap enough to be had for every cell.
+/// Levels in dB in four broad bands per cell, from one-pole splits at 200 Hz, 1 kHz and 5 kHz, of all channels together: enough
+/// to tell whether two pieces go together, cheap enough to be had for every cell.
 fn profile(neighbour: &Neighbour) -> Vec<[f32; 4]> {
     let poles = [200.0f32, 1000.0, 5000.0].map(|hz| 1.0 - (-std::f32::consts::TAU * hz / RATE as f32).exp());
     let mut out = vec![[0.0f32; 4]; neighbour.len().div_ceil(CELL)];
@@ -290,13 +308,7 @@ mod tests {
     fn neighbour(seconds: usize) -> Neighbour {
         let mut r = Random::new(9, 9);
         let x: Vec<f32> = (0..seconds * RATE as usize).map(|_| r.between(-0.1, 0.1) as f32).collect();
-        let cells = x.len().div_ceil(CELL);
-        Neighbour {
-            channels: vec![x.clone(), x.iter().map(|s| -0.5 * s).collect()],
-            offset: vec![0.0; 2],
-            broken: 0,
-            clipped: vec![false; cells],
-        }
+        Neighbour::of(vec![x.clone(), x.iter().map(|s| -0.5 * s).collect()])
     }
 
     fn material(n: &Neighbour) -> Material<'_> {

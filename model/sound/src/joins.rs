@@ -12,9 +12,7 @@ const ORDER: usize = 64;
 /// Samples of the neighbour from which the predictor is learnt.
 const LEARN: usize = 8192;
 /// The difference is faded out over this many samples at the latest, where the neighbour's memory is longer (a hum).
-pub(crate) const REACH: usize = 4800;
-/// Samples that must be generated beyond each end.
-pub(crate) const MARGIN: usize = ORDER;
+const REACH: usize = 4800;
 
 /// Predictor coefficients a: x[n] ≈ Σ a[k] · x[n − 1 − k]. Stable by construction. Empty where there is nothing to learn.
 fn burg(x: &[f32], order: usize) -> Vec<f64> {
@@ -111,6 +109,9 @@ pub(crate) fn join_tail(after: &[f32], made: &mut [f32], margin: usize, samples:
 mod tests {
     use super::*;
     use crate::random::Random;
+
+    /// As much as the predictor looks back.
+    const MARGIN: usize = ORDER;
 
     fn noise(n: usize, seed: u64, smooth: f32) -> Vec<f32> {
         let mut r = Random::new(seed, 0);

@@ -21,18 +21,21 @@
 
 mod ambience;
 mod channels;
-mod character;
 mod error;
 mod floor;
 mod grains;
 mod joins;
+mod knocks;
 mod loudness;
+mod measure;
 mod options;
 mod prepare;
 mod random;
 mod resample;
 mod shape;
+mod side;
 mod spectrum;
+mod voice;
 
 pub use ambience::{Gap, Made, ambience, fill};
 pub use channels::MAX_CHANNELS;

@@ -58,6 +58,13 @@ impl Neighbour {
         Ok(Self { channels, offset, broken, clipped: cells })
     }
 
+    /// A neighbour from clean channels, for tests.
+    #[cfg(test)]
+    pub fn of(channels: Vec<Vec<f32>>) -> Self {
+        let cells = channels[0].len().div_ceil(CELL);
+        Self { offset: vec![0.0; channels.len()], channels, broken: 0, clipped: vec![false; cells] }
+    }
+
     pub fn len(&self) -> usize {
         self.channels[0].len()
     }
@@ -66,6 +73,17 @@ impl Neighbour {
     pub fn is_silent(&self) -> bool {
         self.channels.iter().flatten().all(|s| *s == 0.0)
     }
+}
+
+pub(crate) fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    values
+}
+
+/// The value at a quantile, 0 to 1, of sorted values; 0 where there is none.
+pub(crate) fn at(sorted: &[f32], quantile: f32) -> f32 {
+    sorted.get((sorted.len().saturating_sub(1) as f32 * quantile).round() as usize).copied().unwrap_or(0.0)
 }
 
 /// Where a channel stands still at its extreme for three samples or more, close to full scale or beyond: clipping.

@@ -24,8 +24,8 @@ const BEND: f32 = 0.5;
 const LONGER_IS_LIVELIER: f32 = 0.1;
 /// What stands this far below the loudest band is not heard; there a single frame of a codec's leavings must not set the level.
 const UNHEARD_DB: f32 = 60.0;
-/// There a frame counts as no more than this many times the band's median.
-const UNHEARD_CAP: f32 = 20.0;
+/// There a frame counts as no more than this many times what nine of ten stay below.
+const UNHEARD_CAP: f32 = 8.0;
 /// Length over which the level at an edge is taken, in samples.
 pub(crate) const EDGE: usize = 8192;
 /// Samples over which the made sound goes from the neighbour's momentary level to its own.
@@ -34,28 +34,25 @@ const SETTLE: usize = RATE as usize / 2;
 /// Level in dB per band.
 pub(crate) type Level = PerBand;
 
-/// The long-term level of a neighbour as seen from the hole. `track` is in time order, `newest_last` says at which end the hole is.
-pub(crate) fn level(track: &[PerBand], newest_last: bool) -> Level {
-    let plain = mean(track);
-    let loudest = plain.iter().fold(0.0f32, |m, p| m.max(*p));
-    let heard = loudest / power(UNHEARD_DB);
-    let capped = capped_mean(track.iter(), UNHEARD_CAP);
-    let all: PerBand = std::array::from_fn(|b| if plain[b] < heard { capped[b] } else { plain[b] });
-    let n = track.len();
+/// The long-term level of a neighbour as seen from the hole, from some of its frames: band powers and how many samples each
+/// frame is away from the hole.
+pub(crate) fn level(frames: &[(usize, &PerBand)]) -> Level {
+    let plain = mean(&frames.iter().map(|f| *f.1).collect::<Vec<_>>());
+    let capped = capped_mean(frames.iter().map(|f| f.1), 0.9, UNHEARD_CAP);
+    let heard = plain.iter().fold(0.0f32, |m, p| m.max(*p)) / power(UNHEARD_DB);
     let mut near = [0.0f64; BANDS];
     let mut weights = 0.0f64;
-    for (i, frame) in track.iter().enumerate() {
-        let age = if newest_last { n - 1 - i } else { i };
-        let w = f64::from(-(age as f32 * HOP as f32 / RATE as f32) / MEMORY).exp();
+    for (distance, frame) in frames {
+        let w = f64::from(-(*distance as f32 / RATE as f32) / MEMORY).exp();
         weights += w;
-        near.iter_mut().zip(frame).for_each(|(s, p)| *s += w * f64::from(*p));
+        near.iter_mut().zip(*frame).for_each(|(s, p)| *s += w * f64::from(*p));
     }
     let drift: PerBand = std::array::from_fn(|b| db((near[b] / weights.max(1e-30)) as f32) - db(plain[b]));
     std::array::from_fn(|b| {
         let around = (b as isize - LEVEL_WIDTH as isize..=b as isize + LEVEL_WIDTH as isize)
             .map(|i| drift[i.clamp(0, BANDS as isize - 1) as usize])
             .sum::<f32>();
-        db(all[b]) + around / (2 * LEVEL_WIDTH + 1) as f32
+        db(if plain[b] < heard { capped[b] } else { plain[b] }) + around / (2 * LEVEL_WIDTH + 1) as f32
     })
 }
 

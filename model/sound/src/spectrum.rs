@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::prepare::{at, sorted};
 use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
@@ -126,16 +127,15 @@ pub(crate) fn mean(track: &[PerBand]) -> PerBand {
     std::array::from_fn(|b| (track.iter().map(|f| f64::from(f[b])).sum::<f64>() / n) as f32)
 }
 
-/// The mean over frames, per band, of what no frame exceeds by more than `cap` times the band's median.
-pub(crate) fn capped_mean<'a>(frames: impl Iterator<Item = &'a PerBand>, cap: f32) -> PerBand {
+/// The mean over frames, per band, where no frame counts as more than `cap` times the band's quantile `of`.
+pub(crate) fn capped_mean<'a>(frames: impl Iterator<Item = &'a PerBand>, of: f32, cap: f32) -> PerBand {
     let frames: Vec<&PerBand> = frames.collect();
     if frames.is_empty() {
         return [0.0; BANDS];
     }
     std::array::from_fn(|b| {
-        let mut values: Vec<f32> = frames.iter().map(|f| f[b]).collect();
-        values.sort_by(f32::total_cmp);
-        let top = values[values.len() / 2] * cap;
+        let values = sorted(frames.iter().map(|f| f[b]));
+        let top = at(&values, of) * cap;
         (values.iter().map(|v| f64::from(v.min(top))).sum::<f64>() / values.len() as f64) as f32
     })
 }
