@@ -17,6 +17,11 @@ use crate::tools::{Tools, file_url};
 /// Encoders of the preview in order of preference: H.264 where this ffmpeg has one, else what every build has.
 const PREVIEW_ENCODERS: [&str; 4] = ["libx264", "libopenh264", "h264_videotoolbox", "mpeg4"];
 
+/// One fine quantiser for all slices instead of a bit rate. Measured with ffmpeg 5.1 on 1080p: the search for the bit rate takes
+/// 0.25 s a frame on clean pictures and 6.6 s on grainy ones, whose grain it destroys (23 dB); this takes 0.05 to 0.1 s and
+/// keeps 58 dB, in files from half as large to five times as large.
+const PRORES_QUANTISER: &str = "2";
+
 /// x264's output depends on the number of its threads; the same request is to give the same bytes on every machine.
 const PREVIEW_THREADS: &str = "4";
 
@@ -51,6 +56,7 @@ impl Movie {
         match container {
             Container::Mov => {
                 args.extend(["-c:v", "prores_ks", "-profile:v", "4444", "-vendor", "apl0", "-pix_fmt", format].map(Into::into));
+                args.extend(["-q:v", PRORES_QUANTISER].map(Into::into));
                 if spec.alpha {
                     args.extend(["-alpha_bits", "16"].map(Into::into));
                 }

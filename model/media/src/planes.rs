@@ -247,8 +247,8 @@ pub(crate) fn pack_yuv444p10(picture: &Picture, matrix: Matrix, alpha: bool, raw
     let green = matrix.green();
     let levels = Levels::new(10, false);
     let (to_cb, to_cr) = (levels.chroma / (2.0 * (1.0 - blue)), levels.chroma / (2.0 * (1.0 - red)));
-    // max first: a value that is not a number becomes the lowest code.
-    let code = |v: f32| (v.max(4.0).min(1019.0) + 0.5) as u16;
+    // What is not a number is cast to 0, and the last step lifts it out of the codes that video reserves.
+    let code = |v: f32| ((v.clamp(4.0, 1019.0) + 0.5) as u16).max(4);
     let mut a_chunks = a_plane.chunks_mut(2 * LANES);
     let outs = y_plane.chunks_mut(2 * LANES).zip(cb_plane.chunks_mut(2 * LANES)).zip(cr_plane.chunks_mut(2 * LANES));
     for (pixels, ((y_out, cb_out), cr_out)) in picture.pixels().chunks(LANES).zip(outs) {
@@ -271,7 +271,7 @@ pub(crate) fn pack_yuv444p10(picture: &Picture, matrix: Matrix, alpha: bool, raw
         if let Some(a_out) = a_chunks.next() {
             let mut a = [0_u16; LANES];
             for (a, p) in a.iter_mut().zip(pixels) {
-                *a = (p[3].max(0.0).min(1.0) * 1023.0 + 0.5) as u16;
+                *a = (p[3].clamp(0.0, 1.0) * 1023.0 + 0.5) as u16;
             }
             store(&a, a_out);
         }
