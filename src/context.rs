@@ -68,7 +68,7 @@ impl Decoded {
         Context {
             tail: self.tail.as_ref().map(|f| f as &dyn Frames),
             head: self.head.as_ref().map(|f| f as &dyn Frames),
-            clip: self.clip.as_ref().map(|f| f as &dyn Frames),
+            clip: self.clip.as_ref().or(self.kept.picture.as_ref()).map(|f| f as &dyn Frames),
             like: self.like.iter().map(|f| f as &dyn Frames).collect(),
             still: self.still.clone(),
             tail_sound: self.tail_sound.clone(),

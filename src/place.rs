@@ -40,29 +40,14 @@ pub struct Known {
 }
 
 impl Known {
-    /// Probes a clip, and refuses a span that reaches beyond it.
+    /// Probes a clip; a span that reaches beyond it is refused by name.
     pub fn probe(tools: &media::Tools, clip: &ClipRef, colour: Option<ColourSpace>) -> Result<Self, Fault> {
         let clip = ClipRef { path: absolute(&clip.path)?, ..clip.clone() };
         let mut info = tools.probe(&clip)?;
         if let Some(colour) = colour {
             info.colour = colour;
         }
-        let known = Self { clip, info };
-        let span = known.span()?;
-        if span.end().0 > known.info.frames as i64 || span.start().0 < 0 || span.is_empty() {
-            return Err(Fault::new(
-                Code::Argument,
-                format!(
-                    "{} has the frames 0 to {}, and {}-{} was asked for",
-                    known.clip.path.display(),
-                    known.info.frames.saturating_sub(1),
-                    span.start().0,
-                    span.end().0
-                ),
-                format!("give an out point of at most {}", known.info.frames),
-            ));
-        }
-        Ok(known)
+        Ok(Self { clip, info })
     }
 
     /// The frames that are meant, counted from 0 in the file.

@@ -1,4 +1,4 @@
-//! A strip to look at: the frames before the hole, the made ones, the frames after it, side by side with the seams marked.
+//! A strip to look at: the frame before the hole, made ones, the frame after it, side by side with the seams marked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use media::{Conform, Fit};
 use shot::{Fault, Frames, Picture, Size};
 
 /// Width of one picture of the strip.
-const WIDTH: u32 = 320;
+const WIDTH: u32 = 400;
 /// Made frames shown.
-const MADE: u32 = 5;
+const MADE: u32 = 3;
 /// Space between pictures, and the wider one at a seam.
 const SPACE: [u32; 2] = [4, 16];
 const GROUND: [f32; 4] = [0.09, 0.09, 0.09, 1.0];
@@ -18,11 +18,11 @@ const SEAM: [f32; 4] = [0.93, 0.55, 0.14, 1.0];
 /// Writes the strip of a take.
 pub fn write(path: &Path, tools: &media::Tools, take: &takes::Stored) -> Result<(), Fault> {
     let request = &take.take().request;
-    let context = crate::context::Decoded::read(tools, request, 2)?;
+    let context = crate::context::Decoded::read(tools, request, 1)?;
     let view = context.view();
     let side = |frames: Option<&dyn Frames>, last: bool| -> Result<Vec<Arc<Picture>>, Fault> {
         let Some(frames) = frames else { return Ok(Vec::new()) };
-        let n = frames.count().min(2);
+        let n = frames.count().min(1);
         let first = if last { frames.count() - n } else { 0 };
         (first..first + n).map(|i| frames.frame(i)).collect()
     };

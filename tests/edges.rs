@@ -12,7 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("slate", &["shot"]),
     ("takes", &["shot"]),
     ("worker", &["shot"]),
-    ("media", &["shot"]),
+    ("media", &["shot", "takes"]),
     ("colour", &["shot"]),
     ("sound", &["shot"]),
     ("timeline", &["shot"]),

@@ -16,7 +16,7 @@ fn what_is_wrong_with_the_arguments_is_said_with_exit_code_2() {
     let bridge = |tail: &str, head: &str, n: &str| s.fails(2, ["bridge", "--tail", tail, "--head", head, "--frames", n, "-o", "x"]);
     assert!(bridge(&lane("@20-10"), &l, "4").contains("in point"));
     assert!(bridge(&l, &l, "0").contains("0"));
-    assert!(bridge(&lane("@0-5000"), &l, "4").contains("out point of at most 221"));
+    assert!(bridge(&lane("@0-5000"), &l, "4").contains("221"));
     assert!(s.fails(2, ["bridge", "--tail", &l, "-o", "x", "--frames", "3"]).contains("--head"));
     assert!(s.fails(2, ["bridge", "--tail", &l, "--head", &l, "-o", "x"]).contains("--frames"));
     assert!(s.fails(2, ["bridge", "--tail", &l, "--head", &l, "--seconds", "-1", "-o", "x"]).contains("-1"));

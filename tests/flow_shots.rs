@@ -149,7 +149,7 @@ fn the_smallest_and_the_oddest_pictures_work() {
         let w = size.split_once('x').unwrap();
         let clip = format!("{size}_%06d.png");
         let status = std::process::Command::new("ffmpeg")
-            .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=size={}x{}:rate=24", w.0, w.1), "-frames:v", "3", "-start_number", "0", &clip])
+            .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=24", "-vf", &format!("scale={}:{}", w.0, w.1), "-frames:v", "3", "-start_number", "0", &clip])
             .current_dir(s.0.path())
             .status()
             .unwrap();
