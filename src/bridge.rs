@@ -30,6 +30,7 @@ pub fn run(args: &Bridge, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let head = Known::probe(&place.tools, &head.0, args.common.colour)?;
     let frames = place::frames(args.length, tail.info.rate)?;
     let mut request = between(&tail, &head, frames, &args.common)?;
+    place::set_channels(&place.tools, &mut request)?;
     place::start(&mut request, args.start.as_deref(), Some((&tail, tail.span()?.end().0)))?;
     let neighbour = |known: &Known, start| args.with_neighbours.then(|| Neighbour::of(&place.tools, known, &request, start)).transpose();
     let before = neighbour(&tail, request.start.0 - tail.span()?.frames())?;
@@ -44,7 +45,6 @@ pub fn between(tail: &Known, head: &Known, frames: u32, common: &Common) -> Resu
     let mut request = Request::new(Task::Bridge, frames, tail.info.rate, tail.info.size);
     place::apply(&mut request, common, 0);
     request.pixel_aspect = tail.info.pixel_aspect;
-    request.channels = place::channels(&[Some(tail), Some(head)]);
     let colour = tail.info.colour;
     request.context.colour = colour;
     let (before, after) = (tail.span()?, head.span()?);

@@ -83,6 +83,8 @@ pub fn request(tools: &media::Tools, file: &Path, task: Task, length: Length, co
     request.context.tail = tail;
     request.context.head = head;
     request.context.like = like;
+    place::set_channels(tools, &mut request)?;
+    request.start = place::first_hour(context.rate);
     if let Some(text) = &context.timecode {
         let tc = Timecode::parse(text, context.rate)?;
         request.start = tc.frame;

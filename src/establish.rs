@@ -15,6 +15,7 @@ pub fn run(args: &Establish, teller: &mut Teller, cancel: &Cancel) -> Result<(),
     place::apply(&mut request, &args.common, HANDLES);
     request.context.colour = args.common.colour.unwrap_or(ColourSpace::Rec709);
     request.context.still = args.image.as_deref().map(place::absolute).transpose()?;
+    place::start(&mut request, None, None)?;
     let shoot = Shoot { common: &args.common, out: &args.out, depth: media::Depth::Sixteen, before: None, after: None };
     shoot::run(&shoot, &place, request, teller, cancel).map(|_| ())
 }

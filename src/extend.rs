@@ -26,7 +26,6 @@ pub fn run(args: &Extend, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let mut request = Request::new(Task::Extend { at }, frames, known.info.rate, known.info.size);
     place::apply(&mut request, &args.common, HANDLES);
     request.pixel_aspect = known.info.pixel_aspect;
-    request.channels = place::channels(&[Some(&known)]);
     request.context.colour = known.info.colour;
     let span = known.span()?;
     let (start, end) = (span.start().0, span.end().0);
@@ -47,6 +46,7 @@ pub fn run(args: &Extend, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
             request.start = FrameIndex(request.start.0 - i64::from(frames));
         }
     }
+    place::set_channels(&place.tools, &mut request)?;
     let (mut before, mut after) = (None, None);
     if args.with_neighbours {
         match at {

@@ -19,7 +19,9 @@ use crate::tell::Teller;
 pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
     let place = place::open(args.common.takes_dir.as_deref())?;
     let mut cut = Cut::read(&args.cut)?;
-    let holes = cut.holes()?;
+    let survey = cut.survey(&|path| path.exists())?;
+    survey.remarks.iter().for_each(|r| teller.note(r));
+    let holes = survey.holes;
     if holes.is_empty() {
         teller.note("there is no hole in this cut");
     }
@@ -83,7 +85,6 @@ fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
     }
     request.start = hole.start;
     request.drop_frame = hole.drop_frame;
-    request.channels = place::channels(&[tail.as_ref(), head.as_ref()]);
     request.context.colour = any.map_or(ColourSpace::Rec709, |k| k.info.colour);
     request.pixel_aspect = any.map_or(1.0, |k| k.info.pixel_aspect);
     let colour = request.context.colour;
@@ -107,6 +108,7 @@ fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
         request.context.tail = before;
         request.context.head = after;
     }
+    place::set_channels(&place.tools, &mut request)?;
     // Sound is made only where every audio track is silent.
     if !hole.silent {
         request.sound = SoundMode::None;

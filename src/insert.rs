@@ -20,6 +20,7 @@ pub fn run(args: &Insert, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
         (_, _, Some(file)) => (crate::context_file::request(&place.tools, file, Task::Insert, args.length, &args.common)?, media::Depth::Sixteen),
         _ => like(args, &place)?,
     };
+    place::set_channels(&place.tools, &mut request)?;
     request.context.still = args.image.as_deref().map(place::absolute).transpose()?;
     let shoot = Shoot { common: &args.common, out: &args.out, depth, before: None, after: None };
     shoot::run(&shoot, &place, request, teller, cancel).map(|_| ())
@@ -40,7 +41,7 @@ fn beside(known: &[Known], first: &Known, frames: u32, args: &Insert) -> Result<
     place::apply(&mut request, &args.common, HANDLES);
     request.pixel_aspect = first.info.pixel_aspect;
     request.context.colour = first.info.colour;
-    request.channels = place::channels(&known.iter().map(Some).collect::<Vec<_>>());
+    place::start(&mut request, None, None)?;
     for k in known {
         let span = k.span()?;
         request.context.like.push(k.part(span.start().0, span.end().0, first.info.colour)?);
@@ -70,6 +71,8 @@ fn at_timecode(args: &Insert, cut: &std::path::Path, at: &str, place: &Place) ->
         return Err(Fault::new(Code::Input, format!("no shot stands at {at} or beside it"), "give a timecode inside the cut"));
     };
     let mut request = beside(&known, first, frames, args)?;
+    request.context.tail.sound = around.tail_sound;
+    request.context.head.sound = around.head_sound;
     request.rate = rate;
     request.start = timecode.frame;
     request.drop_frame = timecode.drop;

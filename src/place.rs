@@ -120,13 +120,19 @@ pub fn apply(request: &mut Request, common: &Common, handles: u32) {
     };
 }
 
-/// Where the shot starts on the timeline: the timecode given, else right after the clip before it, else 0.
-pub fn start(request: &mut Request, given: Option<&str>, before: Option<(&Known, i64)>) -> Result<(), Fault> {
+/// The hour at which timelines begin by custom, in frames: what has no timecode of its own starts there, handles and all.
+pub fn first_hour(rate: Rate) -> FrameIndex {
+    FrameIndex(i64::from(rate.nominal()) * 3600)
+}
+
+/// Where the shot starts on the timeline: the timecode given, else that of frame `at` of a clip, else the first hour.
+pub fn start(request: &mut Request, given: Option<&str>, known: Option<(&Known, i64)>) -> Result<(), Fault> {
+    request.start = first_hour(request.rate);
     if let Some(text) = given {
         let tc = Timecode::parse(text, request.rate)?;
         request.start = tc.frame;
         request.drop_frame = tc.drop;
-    } else if let Some((known, at)) = before
+    } else if let Some((known, at)) = known
         && let Some(tc) = &known.info.start_timecode
         && tc.rate == request.rate
     {
@@ -136,11 +142,19 @@ pub fn start(request: &mut Request, given: Option<&str>, before: Option<(&Known,
     Ok(())
 }
 
-/// Channels of the made sound: as many as the neighbours have, stereo where they differ or are unknown.
-pub fn channels(sides: &[Option<&Known>]) -> u16 {
-    let mut known = sides.iter().flatten().filter_map(|k| k.info.sound.as_ref()).map(|s| s.channels);
-    match known.next() {
-        Some(first) if known.all(|c| c == first) => first.clamp(1, 16),
-        _ => 2,
+/// Gives the made sound as many channels as the neighbours' sound has: stereo where they differ or none is heard.
+pub fn set_channels(tools: &media::Tools, request: &mut Request) -> Result<(), Fault> {
+    let sounds = [&request.context.tail.sound, &request.context.head.sound];
+    let mut heard = Vec::new();
+    for sound in sounds.into_iter().flatten() {
+        // A moment of it says how many channels there are.
+        let moment = SoundRef { length: Some(Seconds(0.05)), ..sound.clone() };
+        heard.extend(tools.sound(&moment)?.map(|s| s.channels().len()));
     }
+    request.channels = match heard[..] {
+        [one] => one.clamp(1, 16) as u16,
+        [a, b] if a == b => a.clamp(1, 16) as u16,
+        _ => 2,
+    };
+    Ok(())
 }

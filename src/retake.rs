@@ -32,7 +32,6 @@ pub fn run(args: &Retake, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let mut request = Request::new(Task::Retake { keep }, frames, known.info.rate, known.info.size);
     place::apply(&mut request, &args.common, 0);
     request.pixel_aspect = known.info.pixel_aspect;
-    request.channels = place::channels(&[Some(&known)]);
     request.context.colour = colour;
     if keep == Keep::Sound && known.info.sound.is_none() {
         request.sound = SoundMode::None;
@@ -49,6 +48,7 @@ pub fn run(args: &Retake, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     if keep != Keep::Nothing {
         request.context.clip = Some(known.part(span.start().0, span.end().0, colour)?);
     }
+    place::set_channels(&place.tools, &mut request)?;
     place::start(&mut request, None, Some((&known, span.start().0)))?;
     let shoot = Shoot { common: &args.common, out: &args.out, depth: deliver::depth(&known.info), before: None, after: None };
     shoot::run(&shoot, &place, request, teller, cancel).map(|_| ())
