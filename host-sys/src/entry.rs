@@ -313,3 +313,28 @@ macro_rules! export {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_the_answer() {
+        let quiet = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let answer = barrier("a test", 7, || panic!("{}", "on purpose"));
+        let odd = barrier("a test", 8, || std::panic::panic_any(Grumpy));
+        std::panic::set_hook(quiet);
+        assert_eq!((answer, odd), (7, 8));
+    }
+
+    /// A payload that panics when it is dropped.
+    struct Grumpy;
+
+    impl Drop for Grumpy {
+        fn drop(&mut self) {
+            panic!("again");
+        }
+    }
+}

@@ -327,3 +327,85 @@ impl<'i> Output<'i> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::ffi::CStr;
+
+    use super::*;
+    use crate::fake::{self, Set, Value};
+
+    fn image(bounds: [i32; 4], row_bytes: i32, depth: &CStr, components: &CStr, data: *mut u8) -> Set {
+        Set::default()
+            .ints(raw::kOfxImagePropBounds, &bounds)
+            .ints(raw::kOfxImagePropRowBytes, &[row_bytes])
+            .text(raw::kOfxImageEffectPropPixelDepth, depth)
+            .text(raw::kOfxImageEffectPropComponents, components)
+            .with(raw::kOfxImagePropData, Value::Pointer(data.cast()))
+    }
+
+    fn open<'a>(suites: &'a Suites, set: &Set) -> Result<Image<'a>> {
+        let clip = PropertySet::new(suites, std::ptr::null_mut());
+        Image::new(suites, set.handle(), &clip, PixelOrder::Rgba)
+    }
+
+    #[test]
+    fn rows_are_found_whichever_way_they_lie() {
+        let suites = fake::suites(c"org.example.host");
+        // Three rows of two RGBA bytes with four bytes of padding; the host counts upward from (10, 20).
+        let mut memory: Vec<u8> = (0..36).collect();
+        let base = memory.as_mut_ptr();
+        for (row_bytes, first, expected) in [(12, 0, [0, 12, 24]), (-12, 24, [24, 12, 0])] {
+            let set = image([10, 20, 12, 23], row_bytes, raw::kOfxBitDepthByte, raw::kOfxImageComponentRGBA, base.wrapping_add(first));
+            let mut image = open(&suites, &set).unwrap();
+            for (y, start) in (20..23).zip(expected) {
+                let Row::Byte(row) = image.row(y, 10, 12).unwrap() else { unreachable!() };
+                assert_eq!(row, (start..start + 8).collect::<Vec<u8>>());
+            }
+            assert!(image.row(19, 10, 12).is_err() && image.row(23, 10, 12).is_err());
+            assert!(image.row(20, 9, 12).is_err() && image.row(20, 10, 13).is_err() && image.row(20, 11, 11).is_err());
+            let mut output = Output::new(&mut image, RectI::new(11, 21, 99, 99));
+            assert_eq!(output.window(), RectI::new(11, 21, 12, 23));
+            assert!(output.row(20).is_err());
+            let RowMut::Byte(row) = output.row(21).unwrap() else { unreachable!() };
+            assert_eq!(row, &[16, 17, 18, 19]);
+            drop(image);
+            assert_eq!(set.released.get(), 1, "released once");
+        }
+    }
+
+    #[test]
+    fn an_image_that_contradicts_itself_is_refused_and_released() {
+        let suites = fake::suites(c"org.example.host");
+        let mut memory = vec![0u32; 64];
+        let data = memory.as_mut_ptr().cast::<u8>();
+        let (float, rgba) = (raw::kOfxBitDepthFloat, raw::kOfxImageComponentRGBA);
+        let good = [0, 0, 2, 2];
+        for (what, set) in [
+            ("short rows", image(good, 31, float, rgba, data)),
+            ("short rows, downward", image(good, -16, float, rgba, data)),
+            ("no rows", image(good, 0, float, rgba, data)),
+            ("odd rows", image(good, 33, float, rgba, data)),
+            ("odd address", image(good, 32, float, rgba, data.wrapping_add(1))),
+            ("no data", image(good, 32, float, rgba, std::ptr::null_mut())),
+            ("inside out", image([2, 2, 0, 0], 32, float, rgba, data)),
+            ("endless", image([i32::MIN, i32::MIN, i32::MAX, i32::MAX], 32, float, rgba, data)),
+            ("strange depth", image(good, 32, c"OfxBitDepthDouble", rgba, data)),
+            ("strange components", image(good, 32, float, c"uk.example.Spectral", data)),
+        ] {
+            assert!(matches!(open(&suites, &set), Err(Error::Image(_))), "{what}");
+            assert_eq!(set.released.get(), 1, "{what}");
+        }
+        assert!(open(&suites, &image(good, 32, float, rgba, data)).is_ok());
+    }
+
+    #[test]
+    fn bgr_is_known_by_its_depth() {
+        let suites = fake::suites(c"com.sonycreativesoftware.vegas");
+        let mut memory = vec![0u32; 64];
+        let set = image([0, 0, 2, 2], 32, c"OfxBitDepthFloatBGR", raw::kOfxImageComponentRGBA, memory.as_mut_ptr().cast());
+        let image = open(&suites, &set).unwrap();
+        assert_eq!((image.layout().order, image.layout().depth), (PixelOrder::Bgra, Depth::Float));
+    }
+}

@@ -21,6 +21,8 @@ mod actions;
 mod clips;
 mod effect;
 mod entry;
+#[cfg(test)]
+mod fake;
 mod geometry;
 mod host;
 mod image;

@@ -236,6 +236,24 @@ pub(crate) fn keep(text: &str) -> Result<&'static CStr> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fake;
+
+    #[test]
+    fn a_missing_property_is_told_from_one_of_another_type() {
+        let suites = fake::suites(c"org.example.host");
+        let set = fake::Set::default().ints(c"count", &[1, 2]).text(c"name", c"x\u{e9}").with(c"part", fake::Value::Double(0.5));
+        let props = PropertySet::new(&suites, set.handle());
+        assert_eq!(props.ints::<2>(c"count"), Ok([1, 2]));
+        assert_eq!(props.string(c"name").unwrap(), "x\u{e9}");
+        assert_eq!(props.double(c"part"), Ok(0.5));
+        assert!(matches!(props.int(c"absent"), Err(Error::NoProperty { .. })));
+        assert!(matches!(props.int_at(c"count", 2), Err(Error::WrongType { index: 2, dimension: 2, .. })));
+        assert!(matches!(props.double(c"count"), Err(Error::WrongType { wanted: "double", .. })));
+        assert_eq!(props.set_int(c"count", 1), Err(Error::NoFunction("propSetInt")));
+        let null = PropertySet::new(&suites, std::ptr::null_mut());
+        assert!(matches!(null.int(c"count"), Err(Error::NoProperty { status: Status::BAD_HANDLE, .. })));
+        assert!(null.set_strings(c"count", [c"a"]).is_err());
+    }
 
     #[test]
     fn a_kept_text_has_one_address() {

@@ -109,3 +109,16 @@ unsafe fn table<T>(host: *const raw::OfxHost, name: &CStr, version: c_int) -> Op
     // SAFETY: not null, aligned, and of this type by the promise of name and version.
     Some(unsafe { &*pointer })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fake;
+
+    #[test]
+    fn a_host_with_little_is_known_by_what_it_says() {
+        let suites = fake::suites(c"org.example.host");
+        assert_eq!((suites.info().name.as_str(), suites.info().api), ("org.example.host", [1, 4]));
+        assert!(!suites.info().temporal_access && suites.info().contexts.is_empty());
+        assert!(suites.param.is_none() && suites.progress.is_none() && suites.message_v2().is_none());
+    }
+}

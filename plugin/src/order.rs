@@ -304,3 +304,44 @@ pub fn is_out_of_date(values: &Values, place: Option<Placement>, made: &Request)
 pub fn rate_of(instance: &Instance<'_>, context: Context, time: f64) -> Rate {
     capture::format(instance, inputs(context), time).map_or(Rate::whole(24), |f| f.rate)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_context_file_names_files_beside_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("context.json");
+        let text = r#"{"version":1,"rate":"24000/1001","timecode":"01:00:00:00","size":{"width":64,"height":36},
+            "tail":{"frames":"tail.%06d.exr","sound":"tail.wav"},"head":{"frames":"/abs/head.%06d.exr"},"colour":"aces-cg"}"#;
+        std::fs::write(&path, text).unwrap();
+        let file = context_file(path.to_str().unwrap()).unwrap().unwrap();
+        let format = file.format().unwrap();
+        let mut request = Request::new(Task::Bridge, 8, format.rate, format.size);
+        file.fill(&mut request, None).unwrap();
+        let refs = &request.context;
+        assert_eq!(refs.tail.picture.as_ref().unwrap().path, folder.path().join("tail.%06d.exr"));
+        assert_eq!(refs.head.picture.as_ref().unwrap().path, Path::new("/abs/head.%06d.exr"));
+        assert_eq!(refs.tail.sound.as_ref().unwrap().path, folder.path().join("tail.wav"));
+        assert_eq!((refs.colour, request.start), (ColourSpace::AcesCg, FrameIndex(86_400)));
+        file.fill(&mut request, Some(ColourSpace::Srgb)).unwrap();
+        assert_eq!(request.context.colour, ColourSpace::Srgb, "the editor goes before the file");
+    }
+
+    #[test]
+    fn a_context_file_that_cannot_be_used_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("context.json");
+        let name = path.to_str().unwrap();
+        assert!(context_file("  ").unwrap().is_none());
+        assert_eq!(context_file("context.json").unwrap_err().code, Code::Argument);
+        assert_eq!(context_file(name).unwrap_err().code, Code::Input);
+        for (text, word) in [("{", "not a context file"), (r#"{"version":9,"rate":"24"}"#, "version 9"), (r#"{"version":1}"#, "rate")] {
+            std::fs::write(&path, text).unwrap();
+            let fault = context_file(name).unwrap_err();
+            assert!(fault.what.contains(word), "{}", fault.what);
+        }
+    }
+}

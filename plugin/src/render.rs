@@ -100,16 +100,20 @@ fn pass(instance: &Instance<'_>, identity: &Identity, args: &mut RenderArgs<'_>)
     let source = instance.source_image(identity.clip, identity.time)?;
     let done = args.with_output(|mut output| {
         let window = output.window();
-        let layout = *output.layout();
-        let width = window.width() as usize;
-        let mut row = vec![[0.0; 4]; width];
+        let (mut layout, mut from) = (*output.layout(), source.as_ref().map(|s| *s.layout()));
+        // Of one kind on both sides, colours are neither multiplied nor divided: what is let through stays as it is.
+        if from.is_some_and(|f| f.premultiplied == layout.premultiplied) {
+            layout.premultiplied = None;
+            from = from.map(|f| Layout { premultiplied: None, ..f });
+        }
+        let mut row = vec![[0.0; 4]; window.width() as usize];
         for y in window.y1..window.y2 {
             row.fill([0.0; 4]);
-            if let Some(source) = &source {
-                let b = source.layout().bounds;
+            if let Some((source, from)) = source.as_ref().zip(from) {
+                let b = from.bounds;
                 let (x1, x2) = (window.x1.max(b.x1), window.x2.min(b.x2));
                 if y >= b.y1 && y < b.y2 && x1 < x2 {
-                    let pixels = pixels::take(&source.row(y, x1, x2)?, source.layout());
+                    let pixels = pixels::take(&source.row(y, x1, x2)?, &from);
                     let at = (x1 - window.x1) as usize;
                     row[at..at + pixels.len()].copy_from_slice(&pixels);
                 }
