@@ -1,6 +1,6 @@
 //! The card that stands for a shot nobody could make.
 
-use shot::{Picture, Rate, Request, Size, Timecode};
+use shot::{Picture, Request, Size, Timecode};
 
 use crate::lettering::{BASELINE, CAP_TOP, Weight};
 use crate::page::{DIM, Page, SIGNAL, TEXT, ground, text_width};
@@ -40,6 +40,9 @@ impl<'a> Missing<'a> {
     }
 }
 
+/// A sentence in shorter lines than this is no longer one.
+const LEAST_COLUMNS: usize = 20;
+
 /// A fact and its name.
 struct Fact {
     name: &'static str,
@@ -75,9 +78,9 @@ fn draw(page: &mut Page<'_>, card: &Missing<'_>) {
         fits
     };
     // In order of what an editor misses most.
-    let has_prompt = !card.prompt.trim().is_empty() && page.columns(prompt_cell) >= 8 && take(2.0 * gap + prompt_cell);
+    let has_prompt = !card.prompt.trim().is_empty() && page.columns(prompt_cell) >= LEAST_COLUMNS && take(2.0 * gap + prompt_cell);
     let has_facts = take(2.0 * gap + layout.height);
-    let has_reason = !card.reason.trim().is_empty() && page.columns(reason_cell) >= 12 && take(gap + reason_cell);
+    let has_reason = !card.reason.trim().is_empty() && page.columns(reason_cell) >= LEAST_COLUMNS && take(gap + reason_cell);
 
     let reason_room = if has_reason { 1 + ((room * if has_prompt { 0.5 } else { 1.0 }) / reason_cell) as usize } else { 0 };
     let reason = words::wrap(card.reason, page.columns(reason_cell), reason_room.min(4));
@@ -115,12 +118,8 @@ fn facts(card: &Missing<'_>) -> Vec<Fact> {
     vec![
         Fact { name: "LENGTH", value: format!("{length} · {frames}") },
         Fact { name: "TIMECODE", value: format!("{} – {out}", card.start) },
-        Fact { name: "PICTURE", value: format!("{} · {} fps", card.size, fps(rate)) },
+        Fact { name: "PICTURE", value: format!("{} · {} fps", card.size, words::rate(rate)) },
     ]
-}
-
-fn fps(rate: Rate) -> String {
-    words::rate(rate)
 }
 
 /// Facts side by side under their names, or one below the other after their names.
@@ -154,10 +153,11 @@ impl FactLayout {
             }
             return;
         }
-        for (row, fact) in facts.iter().enumerate() {
+        let named: Vec<String> = facts.iter().map(|f| format!("{:<9} {}", f.name, f.value)).collect();
+        let all_fit = named.iter().all(|n| n.chars().count() <= columns);
+        for (row, (fact, named)) in facts.iter().zip(&named).enumerate() {
             let y = top + row as f32 * self.value_cell;
-            let named = format!("{:<9} {}", fact.name, fact.value);
-            let text = if named.chars().count() <= columns { named } else { words::one_line(&fact.value, columns) };
+            let text = if all_fit { named.clone() } else { words::one_line(&fact.value, columns) };
             page.text(&text, y, self.value_cell, Weight::Regular, DIM);
         }
     }

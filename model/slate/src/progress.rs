@@ -47,14 +47,16 @@ fn draw(page: &mut Page<'_>, slate: &Progress<'_>) {
     let bar_height = (14.0 * page.unit).max(2.0);
     let words_cell = page.cell(44.0);
     let hint_cell = page.cell(32.0);
-    let hint = words::one_line(slate.hint, page.columns(hint_cell));
+    // Half a hint is none.
+    let hint = words::one_line(slate.hint, usize::MAX);
+    let hint = if hint.chars().count() <= page.columns(hint_cell) { hint } else { String::new() };
     let full = page.height() - heading;
     let hint_height = if hint.is_empty() || full < hint_cell + 4.0 * gap + bar_height + words_cell { 0.0 } else { hint_cell };
 
     // The block of number, bar and words sits in the middle of what is left.
     let room = full - hint_height - 2.0 * gap;
     let number_cell =
-        (220.0 * page.unit).min((room - bar_height - gap - words_cell) / (BASELINE - CAP_TOP)).min(page.width() / (5.0 * ASPECT));
+        (160.0 * page.unit).min((room - bar_height - gap - words_cell) / (BASELINE - CAP_TOP)).min(page.width() / (5.0 * ASPECT));
     let number_height = if number_cell >= SMALLEST * 1.2 { number_cell * (BASELINE - CAP_TOP) + gap } else { 0.0 };
     let words_height = if room >= bar_height + gap + words_cell { words_cell } else { 0.0 };
     let block = number_height + bar_height + words_height;
@@ -87,9 +89,11 @@ fn draw(page: &mut Page<'_>, slate: &Progress<'_>) {
 /// What is happening, and how long it will take, the latter only where both fit.
 fn status(page: &mut Page<'_>, slate: &Progress<'_>, y: f32, cell: f32, percent: &str) {
     let stage = slate.stage.map_or("waiting its turn", Stage::label);
-    let stage = if percent.is_empty() { stage.to_owned() } else { format!("{percent} {stage}") };
+    let both = format!("{percent} {stage}").trim_start().to_owned();
+    let fits = both.chars().count() <= page.columns(cell);
+    let stage = if fits || percent.is_empty() { words::one_line(&both, page.columns(cell)) } else { percent.to_owned() };
     let left = slate.left.map(words::time_left).unwrap_or_default();
-    page.text(&words::one_line(&stage, page.columns(cell)), y, cell, Weight::Regular, TEXT);
+    page.text(&stage, y, cell, Weight::Regular, TEXT);
     if text_width(&stage, cell) + text_width(&left, cell) + 2.0 * cell <= page.width() {
         page.text_right(&left, y, cell, Weight::Regular, DIM);
     }

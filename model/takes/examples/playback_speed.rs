@@ -28,7 +28,7 @@ fn now(start: Instant) -> Duration {
 /// the system counts processor time in ticks.
 fn in_turn(mut a: impl FnMut(u32), mut b: impl FnMut(u32)) -> (f64, f64) {
     let start = Instant::now();
-    let mut time = |work: &mut dyn FnMut(u32), round| {
+    let time = |work: &mut dyn FnMut(u32), round| {
         let before = now(start);
         work(round);
         now(start).saturating_sub(before).as_secs_f64()
