@@ -80,7 +80,9 @@ impl<'a> TakeSink<'a> {
         if self.count != asked {
             return Err(engine_fault(format!("the engine made {} frames of {asked}", self.count)));
         }
-        if !self.made.card {
+        if self.made.card {
+            self.made.notes.insert(0, "this is a missing-shot card, not a picture: the shot is still to be made".to_owned());
+        } else {
             self.made.figures.append(&mut self.seams.figures());
         }
         if let Some(loudness) = self.made.sound.as_ref().and_then(sound::integrated_loudness) {
