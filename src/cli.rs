@@ -336,8 +336,11 @@ pub struct Retime {
     #[arg(long, value_name = "CLIP")]
     pub clip: Clip,
     /// 2 is half speed (a frame between every two), 1/2 double speed
-    #[arg(long, value_name = "N")]
-    pub factor: Factor,
+    #[arg(long, value_name = "N", required_unless_present = "to_rate", conflicts_with = "to_rate")]
+    pub factor: Option<Factor>,
+    /// The same speed at another rate, such as 25 or 60000/1001; sound is kept
+    #[arg(long, value_name = "R")]
+    pub to_rate: Option<Rate>,
     /// Frames per second of an image sequence
     #[arg(long, value_name = "R")]
     pub rate: Option<Rate>,

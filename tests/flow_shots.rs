@@ -93,6 +93,17 @@ fn a_retime_keeps_the_given_frames_to_the_bit() {
 }
 
 #[test]
+fn another_rate_keeps_the_speed_and_the_sound() {
+    let s = Scratch::new();
+    let water = media("clips/mdn_stream.webm");
+    s.ok(["retime", "--clip", &format!("{}@0-21", water.display()), "--to-rate", "60", "--quiet", "-o", "made.mov"]);
+    let p = probe(&s.path("made.mov"));
+    // 20 frame intervals at 30000/1001 are 40.04 at 60: 41 frames, the last of them at or before the clip's last.
+    assert_eq!((&stream(&p, "video")["nb_read_frames"], &stream(&p, "video")["r_frame_rate"]), (&"41".into(), &"60/1".into()));
+    assert_eq!(stream(&p, "audio")["duration_ts"], 41 * 800);
+}
+
+#[test]
 fn sound_alone_is_as_long_as_asked_with_the_channels_given() {
     let s = Scratch::new();
     let wind = media("audio/bl_wind.ogg");
