@@ -32,8 +32,7 @@ pub fn find(instance: &Instance<'_>, data: &Data, context: Context, values: &Val
 
 fn look(instance: &Instance<'_>, data: &Data, context: Context, values: &Values) -> Result<Found, Fault> {
     let store = Store::existing(takes_folder(&values.takes_folder)?)?;
-    // The newest wish goes first: while another take is made, its progress is what the editor wants to see, and a final render
-    // shall not ship the old one silently. A chosen take is shown again as soon as the job ends in a fault.
+    // A take that was chosen is shown whatever else is under way; without one, what is being made goes first.
     let job = data.job();
     if let Some(job) = &job {
         match job.outcome() {

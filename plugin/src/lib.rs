@@ -2,8 +2,9 @@
 //!
 //! The effect makes nothing itself. It reads the parameters ([`params`], [`values`]), captures the frames that the host lets it
 //! see ([`capture`]), builds a request from both ([`order`]), has the worker process fill it beside the host's threads ([`job`],
-//! [`process`]), and shows the take that comes of it ([`find`], [`render`]), placed by [`geometry`] and [`placement`], scaled by
-//! [`resample`], and written into whatever pixels the host has by [`pixels`]. Without a take it shows what is missing
+//! [`process`]), and shows the take that comes of it ([`find`], [`render`], [`wait`]), placed by [`geometry`] and [`placement`], scaled by
+//! [`resample`], and written into whatever pixels the host has by [`paint`] and [`pixels`]. What hosts ask beforehand is answered
+//! in [`questions`]. Without a take it shows what is missing
 //! ([`slates`]).
 //!
 //! Life cycle: describing costs nothing and starts nothing, because some hosts do it for every frame. Generate, pressed in
@@ -21,21 +22,25 @@
 mod browse;
 mod capture;
 mod colours;
+mod context_file;
 mod describe;
 mod find;
 mod geometry;
 mod instance;
 mod job;
 mod order;
+mod paint;
 pub mod params;
 mod pixels;
 mod placement;
 mod process;
+mod questions;
 mod render;
 mod resample;
 mod slates;
 mod status;
 mod values;
+mod wait;
 
 use host_sys::{
     At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RenderArgs, Result,
@@ -90,11 +95,11 @@ impl Effect for Pickup {
     }
 
     fn region_of_definition(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<RectD>> {
-        Ok(render::region_of_definition(instance, data.context(instance), at.time))
+        Ok(questions::region_of_definition(instance, data.context(instance), at.time))
     }
 
     fn frames_needed(&self, instance: &Instance<'_>, data: &Data, time: f64) -> Result<Option<FramesNeeded>> {
-        Ok(Some(render::frames_needed(instance, data.context(instance), time)))
+        Ok(Some(questions::frames_needed(instance, data.context(instance), time)))
     }
 
     fn time_domain(&self, instance: &Instance<'_>, data: &Data) -> Result<Option<Range>> {
@@ -110,7 +115,7 @@ impl Effect for Pickup {
 
     fn identity(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<Identity>> {
         let context = data.context(instance);
-        Ok(render::identity(instance, context, &Values::read(instance, Some(at.time)), at.time))
+        Ok(questions::identity(instance, context, &Values::read(instance, Some(at.time)), at.time))
     }
 
     fn clip_preferences(&self, instance: &Instance<'_>, data: &Data) -> Result<Option<ClipPreferences>> {

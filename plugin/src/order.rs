@@ -1,17 +1,14 @@
 //! From what the editor chose and what the host shows to a request, and its names in the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use host_sys::{Context, Instance};
-use serde::Deserialize;
-use shot::{
-    ClipRef, Code, ColourSpace, ColourStage, Fault, FrameIndex, Key, Rate, References, Request, Seconds, Side, Size, SoundMode, SoundRef,
-    Task, Timecode,
-};
+use shot::{ClipRef, Code, ColourStage, Fault, FrameIndex, Key, Rate, Request, Seconds, SoundMode, SoundRef, Task, Timecode};
 use takes::{Part, Store};
 
 use crate::capture::{self, Captured, Format, Inputs, Wanted};
 use crate::colours;
+use crate::context_file::{self, ContextFile, readable};
 use crate::job::Order;
 use crate::placement::{self, Placement};
 use crate::process::takes_folder;
@@ -58,7 +55,7 @@ pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
     let Desk { instance, context, values, place, .. } = *desk;
     let store = Store::existing(takes_folder(&values.takes_folder)?)?;
     let inputs = inputs(context);
-    let given = context_file(&values.context_file)?;
+    let given = context_file::read(&values.context_file)?;
     let mut format = match capture::format(instance, inputs, desk.now) {
         Ok(format) => format,
         // A context file that names the size needs no host that tells one.
@@ -188,100 +185,6 @@ pub fn identity(instance: &Instance<'_>, context: Context, values: &Values) -> K
     Key::of(serde_json::json!(["identity", 1, context.name().to_string_lossy(), values, clips]).to_string().as_bytes())
 }
 
-fn readable(text: &str, what: &str) -> Result<PathBuf, Fault> {
-    let path = PathBuf::from(text);
-    if !path.is_absolute() {
-        return Err(Fault::new(
-            Code::Argument,
-            format!("{what} {text} is not an absolute path"),
-            "choose the file with the host's file dialogue",
-        ));
-    }
-    match std::fs::File::open(&path) {
-        Ok(_) => Ok(path),
-        Err(e) => Err(Fault::new(Code::Input, format!("{what} {text} cannot be read ({e})"), "choose a file that is there")),
-    }
-}
-
-/// What a timeline script wrote: docs/context.schema.json. Names are relative to its folder.
-#[derive(Debug, Deserialize)]
-struct ContextFile {
-    version: u32,
-    rate: Rate,
-    timecode: Option<String>,
-    size: Option<Size>,
-    pixel_aspect: Option<f64>,
-    #[serde(default)]
-    colour: ColourSpace,
-    #[serde(default)]
-    stage: ColourStage,
-    #[serde(default)]
-    tail: SideFile,
-    #[serde(default)]
-    head: SideFile,
-    #[serde(default)]
-    like: Vec<PathBuf>,
-    #[serde(skip)]
-    folder: PathBuf,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct SideFile {
-    frames: Option<PathBuf>,
-    sound: Option<PathBuf>,
-}
-
-/// The version of context files that is read.
-const CONTEXT_VERSION: u32 = 1;
-
-fn context_file(text: &str) -> Result<Option<ContextFile>, Fault> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let path = readable(text, "the context file")?;
-    let wrong = |why: String| Fault::new(Code::Input, format!("{text} {why}"), "have the timeline script write it again");
-    let content = std::fs::read_to_string(&path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
-    let mut file: ContextFile = serde_json::from_str(&content).map_err(|e| wrong(format!("is not a context file ({e})")))?;
-    if file.version != CONTEXT_VERSION {
-        return Err(wrong(format!("has version {}, and this Pickup reads version {CONTEXT_VERSION}", file.version)));
-    }
-    file.folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Some(file))
-}
-
-impl ContextFile {
-    fn format(&self) -> Option<Format> {
-        let (size, pixel_aspect) = (self.size?, self.pixel_aspect.unwrap_or(1.0));
-        let region = host_sys::RectD::new(0.0, 0.0, f64::from(size.width) * pixel_aspect, f64::from(size.height));
-        Some(Format { region, size, pixel_aspect, rate: self.rate })
-    }
-
-    fn fill(&self, request: &mut Request, colour: Option<ColourSpace>) -> Result<(), Fault> {
-        let clip = |path: &PathBuf| ClipRef { rate: Some(self.rate), ..ClipRef::whole(self.folder.join(path)) };
-        let side = |s: &SideFile| Side {
-            picture: s.frames.as_ref().map(clip),
-            sound: s.sound.as_ref().map(|p| SoundRef { path: self.folder.join(p), start: Seconds(0.0), length: None }),
-        };
-        let still = request.context.still.take();
-        request.context = References {
-            tail: side(&self.tail),
-            head: side(&self.head),
-            clip: None,
-            like: self.like.iter().map(clip).collect(),
-            still,
-            colour: colour.unwrap_or(self.colour),
-            stage: self.stage,
-        };
-        if let Some(text) = &self.timecode {
-            let timecode = Timecode::parse(text, self.rate)?;
-            request.start = timecode.frame;
-            request.drop_frame = timecode.drop;
-        }
-        Ok(())
-    }
-}
-
 /// Whether what the parameters ask for is no longer what a take was made from.
 pub fn is_out_of_date(values: &Values, place: Option<Placement>, made: &Request) -> bool {
     let task = match (made.task, values.task()) {
@@ -303,45 +206,4 @@ pub fn is_out_of_date(values: &Values, place: Option<Placement>, made: &Request)
 /// The pace of the shot, as far as the host tells it.
 pub fn rate_of(instance: &Instance<'_>, context: Context, time: f64) -> Rate {
     capture::format(instance, inputs(context), time).map_or(Rate::whole(24), |f| f.rate)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_context_file_names_files_beside_itself() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("context.json");
-        let text = r#"{"version":1,"rate":"24000/1001","timecode":"01:00:00:00","size":{"width":64,"height":36},
-            "tail":{"frames":"tail.%06d.exr","sound":"tail.wav"},"head":{"frames":"/abs/head.%06d.exr"},"colour":"aces-cg"}"#;
-        std::fs::write(&path, text).unwrap();
-        let file = context_file(path.to_str().unwrap()).unwrap().unwrap();
-        let format = file.format().unwrap();
-        let mut request = Request::new(Task::Bridge, 8, format.rate, format.size);
-        file.fill(&mut request, None).unwrap();
-        let refs = &request.context;
-        assert_eq!(refs.tail.picture.as_ref().unwrap().path, folder.path().join("tail.%06d.exr"));
-        assert_eq!(refs.head.picture.as_ref().unwrap().path, Path::new("/abs/head.%06d.exr"));
-        assert_eq!(refs.tail.sound.as_ref().unwrap().path, folder.path().join("tail.wav"));
-        assert_eq!((refs.colour, request.start), (ColourSpace::AcesCg, FrameIndex(86_400)));
-        file.fill(&mut request, Some(ColourSpace::Srgb)).unwrap();
-        assert_eq!(request.context.colour, ColourSpace::Srgb, "the editor goes before the file");
-    }
-
-    #[test]
-    fn a_context_file_that_cannot_be_used_says_why() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("context.json");
-        let name = path.to_str().unwrap();
-        assert!(context_file("  ").unwrap().is_none());
-        assert_eq!(context_file("context.json").unwrap_err().code, Code::Argument);
-        assert_eq!(context_file(name).unwrap_err().code, Code::Input);
-        for (text, word) in [("{", "not a context file"), (r#"{"version":9,"rate":"24"}"#, "version 9"), (r#"{"version":1}"#, "rate")] {
-            std::fs::write(&path, text).unwrap();
-            let fault = context_file(name).unwrap_err();
-            assert!(fault.what.contains(word), "{}", fault.what);
-        }
-    }
 }
