@@ -12,8 +12,8 @@ fn every_order(clip: &ClipRef, first: u32, count: u32) {
     let clip = tools().open(clip, &Conform::default()).unwrap();
     assert_eq!(clip.count(), count as usize);
     let there = 0..count as usize;
-    let jumps = [count - 1, 0, count / 2, count / 2 + 1, 3, count - 2].map(|n| n as usize);
-    for n in there.clone().step_by(7).chain(jumps).chain(there.rev().step_by(29)) {
+    let jumps = [count - 1, 0, count / 2, count / 2 + 1, 3, count - 2, count - 3].map(|n| n as usize);
+    for n in there.step_by(7).chain(jumps) {
         assert_eq!(number(&clip.frame(n).unwrap()), first + n as u32, "frame {n}");
     }
 }
@@ -30,7 +30,7 @@ fn frames_are_exact_in_every_container_and_order() {
         ("intra.mov", "-c:v prores_ks -profile:v 0 -pix_fmt yuv422p10le"),
         ("raw.h264", "-c:v libx264 -preset ultrafast -bf 2 -g 25 -pix_fmt yuv420p"),
     ] {
-        let path = numbered_file(&home.path().join(name), "320x64", "25", 150, args);
+        let path = numbered_file(&home.path().join(name), "208x32", "25", 150, args);
         let info = tools().probe(&ClipRef::whole(&path)).unwrap();
         assert_eq!((info.frames, info.rate, info.variable_rate), (150, Rate::whole(25), false), "{name}: {info:?}");
         every_order(&ClipRef::whole(&path), 0, 150);

@@ -20,11 +20,15 @@ pub fn ffmpeg(args: &str, out: &Path) {
     assert!(status.success(), "ffmpeg {args} {}", out.display());
 }
 
-/// A lavfi source of numbered frames over a moving picture.
+/// A lavfi source of numbered frames over a moving picture, at least 192 wide.
 pub fn numbered(size: &str, rate: &str, frames: u32) -> String {
-    let number = format!("lum(X,Y)*gte(Y,16)+if(lt(Y,16),if(bitand(floor(N/pow(2,floor(X/16))),1),235,16),0)*lt(X,{})", 16 * BITS);
+    let (width, height) = size.split_once('x').map(|(w, h)| (w.parse::<u32>().unwrap(), h.parse::<u32>().unwrap())).unwrap();
+    // One pixel a bit, made large: geq is slow.
+    let bits = format!("color=black:s={BITS}x1:r={rate},format=gray,geq=lum='if(bitand(floor(N/pow(2,X)),1),255,0)'");
+    let strip = format!("{bits},scale={}:16:flags=neighbor,pad={width}:{height},format=yuv444p", 16 * BITS);
     format!(
-        "testsrc2=s={size}:r={rate},format=yuv444p,geq=lum='{number}':cb='if(lt(Y,16),128,cb(X,Y))':cr='if(lt(Y,16),128,cr(X,Y))',trim=end_frame={frames}"
+        "{strip}[strip];testsrc2=s={width}x{}:r={rate},format=yuv444p[moving];[strip][moving]overlay=0:16:format=yuv444,trim=end_frame={frames}",
+        height - 16
     )
 }
 
