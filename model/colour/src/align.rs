@@ -85,9 +85,10 @@ impl View {
         Self { width, height, code, trusted, luma }
     }
 
-    /// Mean of the 3×3 pixels around a spot; `None` outside or where one of them is not trusted.
-    pub(crate) fn at(&self, x: isize, y: isize) -> Option<[f64; 3]> {
+    /// Mean of the 3×3 pixels around a spot, and whether all of them are trusted; `None` outside.
+    pub(crate) fn at(&self, x: isize, y: isize) -> Option<([f64; 3], bool)> {
         let mut sum = [0.0f32; 3];
+        let mut trusted = true;
         let mut n = 0.0;
         let (w, h) = (self.width as isize, self.height as isize);
         if x < 0 || y < 0 || x >= w || y >= h {
@@ -96,14 +97,12 @@ impl View {
         for yy in (y - 1).max(0)..=(y + 1).min(h - 1) {
             for xx in (x - 1).max(0)..=(x + 1).min(w - 1) {
                 let i = (yy * w + xx) as usize;
-                if !self.trusted[i] {
-                    return None;
-                }
+                trusted &= self.trusted[i];
                 (0..3).for_each(|c| sum[c] += self.code[i][c]);
                 n += 1.0;
             }
         }
-        Some(sum.map(|s| f64::from(s / n)))
+        Some((sum.map(|s| f64::from(s / n)), trusted))
     }
 
     /// Standard deviation of all luma.

@@ -4,8 +4,11 @@ use rayon::prelude::*;
 use shot::{ColourSpace, Picture};
 
 use crate::align::{self, Found, SPACING, View};
+use crate::curve;
+use crate::difference::{delta_e2000, lab};
 use crate::fit::{self, FLOOR, FOLDS, Kind, Model, Pair};
-use crate::grade::Match;
+use crate::gamut;
+use crate::grade::{Match, curve_of};
 
 /// Frames of either side that are looked at, at most: spread evenly.
 const FRAMES: usize = 3;
@@ -99,9 +102,11 @@ impl Overlap {
         NEAR.iter()
             .filter_map(|(ox, oy)| {
                 let (x, y) = (spot.x + ox, spot.y + oy);
-                let from = self.clip.at(x, y)?;
-                let to = self.reference.at(x + dx, y + dy)?;
-                Some(Pair { from, to, weight: 0.3 + 0.7 * f64::from(spot.certainty), fold })
+                let (from, a) = self.clip.at(x, y)?;
+                let (to, b) = self.reference.at(x + dx, y + dy)?;
+                // A clipped value tells little of what was there, but where all is clipped it is all there is.
+                let trust = if a && b { 1.0 } else { 0.1 };
+                Some(Pair { from, to, weight: trust * (0.3 + 0.7 * f64::from(spot.certainty)), fold })
             })
             .collect()
     }
@@ -126,57 +131,136 @@ fn neighbours(sure: &[Found], x: isize, y: isize) -> Vec<(isize, isize)> {
     out
 }
 
+/// Fewer pairs than this say nothing.
+const ENOUGH: usize = 100;
+
 fn decide(views: &[Overlap], space: ColourSpace) -> Match {
     let gather = |model: &Model, only_sure: bool| -> Vec<Pair> { views.iter().flat_map(|v| v.pairs(model, space, only_sure)).collect() };
     let sure = gather(&Model::IDENTITY, true);
-    if std::env::var_os("COLOUR_TRACE").is_some() {
-        eprint!("sure {} of {}; ", sure.len(), views.iter().map(|v| v.spots.len() * 5).sum::<usize>());
-    }
-    let enough = 100;
     let mut start = Model::IDENTITY;
-    if sure.len() >= enough {
+    if sure.len() >= ENOUGH {
         start = fit::fit(Kind::GainAffine, &sure, space, start);
     }
-    let mut best: Option<(f64, Kind, Model, Vec<Pair>)> = None;
-    for kind in [Kind::Gain, Kind::Affine, Kind::GainAffine] {
-        let mut model = start;
-        let mut pairs = Vec::new();
-        for _ in 0..3 {
-            pairs = gather(&model, false);
-            model = fit::fit(kind, &pairs, space, if kind == Kind::Affine { Model { gain: [1.0; 3], ..model } } else { model });
-        }
-        if pairs.len() < enough {
-            continue;
-        }
-        let s = held_out(kind, &pairs, space, model);
-        if std::env::var_os("COLOUR_TRACE").is_some() {
-            eprint!("{kind:?} {s:.4}; ");
-        }
-        if best.as_ref().is_none_or(|b| s < b.0 * 0.98) {
-            best = Some((s, kind, model, pairs));
-        }
+    let candidates: Vec<Candidate> = [Kind::Gain, Kind::Affine, Kind::GainAffine]
+        .into_par_iter()
+        .filter_map(|kind| {
+            let mut model = if kind == Kind::Affine { Model { gain: [1.0; 3], ..start } } else { start };
+            let mut pairs = Vec::new();
+            for _ in 0..3 {
+                pairs = gather(&model, false);
+                model = fit::fit(kind, &pairs, space, model);
+            }
+            (pairs.len() >= ENOUGH).then(|| Candidate { kind, model, agreement: held_out(kind, &pairs, space, model), pairs })
+        })
+        .collect();
+    // A family with more numbers must earn them.
+    let Some(best) = candidates.into_iter().reduce(|a, b| if b.agreement > 1.02 * a.agreement { b } else { a }) else {
+        return Match::identity(space);
+    };
+    let same = agreement(&Model::IDENTITY, &gather(&Model::IDENTITY, false), space);
+    let seen = best.seen(space);
+    if best.agreement < EVIDENCE * same || seen < VISIBLE {
+        return Match::identity(space);
     }
-    let Some((score, _, model, _)) = best else { return Match::identity(space) };
-    let same = gather(&Model::IDENTITY, false);
-    let nothing = mean_loss(&Model::IDENTITY, &same, space);
-    if std::env::var_os("COLOUR_TRACE").is_some() {
-        eprint!("identity {nothing:.4}; ");
+    let exposure = best.exposure(space);
+    let colour = difference(&exposure.model.predict(&best.pairs, space), &best.model.predict(&best.pairs, space), &best.pairs, space);
+    let stops = best.stops(space);
+    if exposure.agreement > best.agreement || (exposure.agreement > 0.6 * best.agreement && colour < COLOURLESS) {
+        return Match::identity(space);
     }
-    if nothing < score * 1.1 { Match::identity(space) } else { model.finish(space) }
+    if stops.abs() <= STOPS { best.model.finish(space) } else { best.without(&exposure.model, space) }
 }
 
+/// How many times more of the pairs a difference must explain than no difference does.
+const EVIDENCE: f64 = 1.3;
+/// Mean CIEDE2000 below which a difference is left alone: it would hardly be seen in a cut.
+const VISIBLE: f64 = 1.0;
+/// Mean CIEDE2000 of what remains after the best change of exposure, below which a difference is one of exposure only.
+const COLOURLESS: f64 = 2.0;
+/// A change of the middle tones beyond this is not a grade's: the light changed, or the camera's exposure.
+const STOPS: f64 = 1.0;
+
+struct Candidate {
+    kind: Kind,
+    model: Model,
+    /// Share of the pairs, held out from the fit, that it explains.
+    agreement: f64,
+    pairs: Vec<Pair>,
+}
+
+impl Candidate {
+    /// How much it would change the pictures: mean CIEDE2000.
+    fn seen(&self, space: ColourSpace) -> f64 {
+        let before: Vec<[f64; 3]> = self.pairs.iter().map(|p| p.from).collect();
+        difference(&before, &self.model.predict(&self.pairs, space), &self.pairs, space)
+    }
+
+    /// The single number of exposure that explains most of the pairs.
+    fn exposure(&self, space: ColourSpace) -> Self {
+        let of = |kind| {
+            let model = fit::fit(kind, &self.pairs, space, Model::IDENTITY);
+            Self { kind, model, agreement: agreement(&model, &self.pairs, space), pairs: self.pairs.clone() }
+        };
+        let (gain, lift) = (of(Kind::Exposure), of(Kind::Lift));
+        if lift.agreement > 1.02 * gain.agreement { lift } else { gain }
+    }
+
+    /// By how many stops it changes the middle tones.
+    fn stops(&self, space: ColourSpace) -> f64 {
+        let before: Vec<[f64; 3]> = self.pairs.iter().map(|p| p.from).collect();
+        let after = self.model.predict(&self.pairs, space);
+        let shifts: Vec<f64> = light(&before, space)
+            .into_iter()
+            .zip(light(&after, space))
+            .map(|(a, b)| {
+                let (a, b) = (a.iter().sum::<f64>() / 3.0, b.iter().sum::<f64>() / 3.0);
+                if a.min(b) > 0.03 { (b / a).log2() } else { f64::NAN }
+            })
+            .collect();
+        fit::median(&shifts, self.pairs.iter().map(|p| p.weight))
+    }
+
+    /// White balance alone, after a change of exposure that stays.
+    fn without(&self, exposure: &Model, space: ColourSpace) -> Match {
+        let pairs = exposure.undone(&self.pairs, space);
+        let same = agreement(&Model::IDENTITY, &pairs, space);
+        let model = fit::fit(Kind::Gain, &pairs, space, Model::IDENTITY);
+        let found = Self { kind: Kind::Gain, model, agreement: agreement(&model, &pairs, space), pairs };
+        let sure = found.agreement > EVIDENCE * same && found.seen(space) > COLOURLESS && found.stops(space).abs() < STOPS / 2.0;
+        if sure { model.finish(space) } else { Match::identity(space) }
+    }
+}
+
+/// Light of code values.
+fn light(code: &[[f64; 3]], space: ColourSpace) -> Vec<[f64; 3]> {
+    let mut plane: Vec<f32> = code.iter().flatten().map(|v| *v as f32).collect();
+    curve::decode(curve_of(space), &mut plane);
+    plane.chunks_exact(3).map(|p| [0, 1, 2].map(|c| f64::from(p[c]))).collect()
+}
+
+fn difference(a: &[[f64; 3]], b: &[[f64; 3]], pairs: &[Pair], space: ColourSpace) -> f64 {
+    let to_xyz = gamut::to_xyz_d65(space);
+    let look = |x: [f64; 3]| lab(gamut::apply(&to_xyz, x));
+    let total: f64 = pairs.iter().map(|p| p.weight).sum();
+    let sum: f64 =
+        light(a, space).into_iter().zip(light(b, space)).zip(pairs).map(|((a, b), p)| p.weight * delta_e2000(look(a), look(b))).sum();
+    sum / total.max(1e-9)
+}
+
+/// A pair further apart than about this, in code values over three channels, is not explained.
 const SCALE: f64 = 4.0 * FLOOR;
 
-fn mean_loss(model: &Model, pairs: &[Pair], space: ColourSpace) -> f64 {
+/// Share of the weight of pairs that a model explains: 0 … 1.
+fn agreement(model: &Model, pairs: &[Pair], space: ColourSpace) -> f64 {
     let total: f64 = pairs.iter().map(|p| p.weight).sum();
-    model.residuals(pairs, space).iter().zip(pairs).map(|(r, p)| p.weight * fit::loss(*r, SCALE)).sum::<f64>() / total.max(1e-9)
+    1.0 - model.residuals(pairs, space).iter().zip(pairs).map(|(r, p)| p.weight * fit::loss(*r, SCALE)).sum::<f64>() / total.max(1e-9)
 }
 
 fn held_out(kind: Kind, pairs: &[Pair], space: ColourSpace, start: Model) -> f64 {
     let parts: Vec<f64> = (0..FOLDS)
         .map(|fold| {
             let (train, test): (Vec<Pair>, Vec<Pair>) = pairs.iter().partition(|p| p.fold != fold);
-            mean_loss(&fit::fit(kind, &train, space, start), &test, space)
+            agreement(&fit::fit(kind, &train, space, start), &test, space)
         })
         .collect();
     parts.iter().sum::<f64>() / parts.len() as f64

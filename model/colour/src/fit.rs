@@ -25,6 +25,10 @@ pub(crate) const FOLDS: u8 = 4;
 /// Families of transform, from the fewest numbers to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// One gain on light for all channels: an iris, a shutter, a lamp.
+    Exposure,
+    /// One lift on code values for all channels: flare, and exposure where the curve is a logarithm.
+    Lift,
     /// A gain on light per channel: exposure and white balance.
     Gain,
     /// An affine map of code values: lift, contrast, saturation, tint.
@@ -69,6 +73,13 @@ impl Model {
     /// Codes of all pairs' clip side after the whole model.
     pub(crate) fn predict(&self, pairs: &[Pair], space: ColourSpace) -> Vec<[f64; 3]> {
         gained(pairs, self.gain, space).into_iter().map(|x| self.affine(x)).collect()
+    }
+
+    /// The pairs with this model taken off their reference side. For models of exposure only: the matrix is left out.
+    pub(crate) fn undone(&self, pairs: &[Pair], space: ColourSpace) -> Vec<Pair> {
+        let lowered: Vec<Pair> = pairs.iter().map(|p| Pair { from: [0, 1, 2].map(|c| p.to[c] - self.offset[c]), ..*p }).collect();
+        let codes = gained(&lowered, self.gain.map(f64::recip), space);
+        pairs.iter().zip(codes).map(|(p, to)| Pair { to, ..*p }).collect()
     }
 
     pub(crate) fn residuals(&self, pairs: &[Pair], space: ColourSpace) -> Vec<f64> {
@@ -134,30 +145,47 @@ pub(crate) fn fit(kind: Kind, pairs: &[Pair], space: ColourSpace, start: Model) 
 }
 
 fn step(kind: Kind, pairs: &[Pair], weights: &[f64], space: ColourSpace, model: Model, scale: f64) -> Model {
-    let gain = if kind == Kind::Affine { [1.0; 3] } else { gains(pairs, weights, space, &model) };
+    let gain = match kind {
+        Kind::Affine | Kind::Lift => [1.0; 3],
+        Kind::Gain | Kind::GainAffine => gains(pairs, weights, space, &model, false),
+        Kind::Exposure => gains(pairs, weights, space, &model, true),
+    };
     let mut next = Model { gain, matrix: IDENTITY, offset: [0.0; 3] };
-    if kind != Kind::Gain {
-        affine(pairs, &gained(pairs, gain, space), weights, scale, &mut next);
+    match kind {
+        Kind::Exposure | Kind::Gain => {}
+        Kind::Lift => next.offset = lift(pairs, weights),
+        Kind::Affine | Kind::GainAffine => affine(pairs, &gained(pairs, gain, space), weights, scale, &mut next),
     }
     next
 }
 
-/// One Gauss-Newton step per channel on the logarithm of the gain.
-fn gains(pairs: &[Pair], weights: &[f64], space: ColourSpace, model: &Model) -> [f64; 3] {
+/// One Gauss-Newton step on the logarithm of the gain, of each channel or of all together.
+fn gains(pairs: &[Pair], weights: &[f64], space: ColourSpace, model: &Model, together: bool) -> [f64; 3] {
     const H: f64 = 0.01;
     let now = gained(pairs, model.gain, space);
     let more = gained(pairs, model.gain.map(|g| g * H.exp()), space);
-    let mut gain = model.gain;
-    for c in 0..3 {
-        let (mut top, mut bottom) = (0.0, 1e-9);
-        for (k, p) in pairs.iter().enumerate() {
+    let mut sums = [(0.0, 1e-9); 3];
+    for (k, p) in pairs.iter().enumerate() {
+        for (c, (top, bottom)) in sums.iter_mut().enumerate() {
             let slope = (more[k][c] - now[k][c]) / H;
-            top += weights[k] * slope * (p.to[c] - now[k][c]);
-            bottom += weights[k] * slope * slope;
+            *top += weights[k] * slope * (p.to[c] - now[k][c]);
+            *bottom += weights[k] * slope * slope;
         }
-        gain[c] *= (top / bottom).clamp(-0.7, 0.7).exp();
     }
-    gain
+    if together {
+        sums = [sums.iter().fold((0.0, 0.0), |a, s| (a.0 + s.0, a.1 + s.1)); 3];
+    }
+    [0, 1, 2].map(|c| model.gain[c] * (sums[c].0 / sums[c].1).clamp(-0.7, 0.7).exp())
+}
+
+/// The mean step that all channels share.
+fn lift(pairs: &[Pair], weights: &[f64]) -> [f64; 3] {
+    let (mut sum, mut total) = (0.0, 1e-9);
+    for (p, w) in pairs.iter().zip(weights) {
+        sum += w * (0..3).map(|c| p.to[c] - p.from[c]).sum::<f64>();
+        total += 3.0 * w;
+    }
+    [sum / total; 3]
 }
 
 /// Weighted least squares for matrix and offset together, drawn toward the identity as a Gaussian prior of 0.5 on the matrix and

@@ -162,11 +162,12 @@ impl Match {
         )
     }
 
-    /// All its numbers are finite and its affine part keeps the order of tones: each channel rises with itself and with grey.
+    /// Within what a grade is: gains of at most five stops, and an affine part that keeps the order of tones, with each channel
+    /// rising with itself and with grey, neither crushed nor stretched beyond use.
     pub(crate) fn is_sound(&self) -> bool {
-        let finite = self.gain.iter().chain(self.matrix.iter().flatten()).chain(&self.offset).all(|v| v.is_finite());
-        finite
-            && self.gain.iter().all(|&g| g > 0.0)
-            && (0..3).all(|i| self.matrix[i][i] > 0.05 && self.matrix[i].iter().sum::<f64>() > 0.05)
+        let gains = self.gain.iter().all(|g| (1.0 / 32.0..=32.0).contains(g));
+        let rows = self.matrix.iter().all(|row| (0.1..=10.0).contains(&row.iter().sum::<f64>()));
+        let diagonal = (0..3).all(|i| (0.1..=10.0).contains(&self.matrix[i][i]));
+        gains && rows && diagonal && self.offset.iter().all(|o| o.abs() < 2.0)
     }
 }
