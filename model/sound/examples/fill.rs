@@ -1,8 +1,10 @@
-//! Fills a hole from the command line: `fill (BEFORE AFTER | --input BEFORE) SECONDS OUT`, WAV in and out, for measuring.
+//! Fills a hole from the command line, for measuring: `fill (BEFORE AFTER | --input BEFORE) SECONDS OUT`, or tells tempo and key:
+//! `fill --music FILE`. WAV in and out; FILL_SEED, FILL_TEMPO and FILL_KIND=music|room-tone|ambience say more.
 
 use std::path::Path;
 
 use shot::Sound;
+use sound::{Gap, Kind, Options};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -38,6 +40,18 @@ fn save(path: &Path, sound: &Sound) -> Result<(), Failure> {
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, file] = &args[..]
+        && flag == "--music"
+    {
+        let found = sound::music(&load(file)?)?;
+        if let Some(t) = found.tempo {
+            println!("tempo {:.2} confidence {:.2} sure {} beats {}", t.value.bpm, t.confidence, t.sure, t.value.beats.len());
+        }
+        if let Some(k) = found.key {
+            println!("key {} confidence {:.2} sure {}", k.value, k.confidence, k.sure);
+        }
+        return Ok(());
+    }
     let (before, after, seconds, out) = match &args[..] {
         [flag, before, seconds, out] if flag == "--input" => (before, None, seconds, out),
         [before, after, seconds, out] => (before, Some(after), seconds, out),
@@ -46,8 +60,17 @@ fn main() -> Result<(), Failure> {
     let before = load(before)?;
     let after = after.map(|path| load(path)).transpose()?;
     let samples = (seconds.parse::<f64>()? * 48_000.0).round() as usize;
-    let seed = std::env::var("FILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    let made = sound::ambience(Some(&before), after.as_ref(), samples, before.channels().len(), seed)?;
+    let said = |name: &str| std::env::var(name).ok();
+    let seed = said("FILL_SEED").and_then(|s| s.parse().ok()).unwrap_or(1);
+    let kind = match said("FILL_KIND").as_deref() {
+        Some("music") => Kind::Music,
+        Some("room-tone") => Kind::RoomTone,
+        Some("ambience") => Kind::Ambience,
+        _ => Kind::Auto,
+    };
+    let options = Options { kind, tempo: said("FILL_TEMPO").and_then(|t| t.parse().ok()), key: None };
+    let gap = Gap { before: Some(&before), after: after.as_ref(), samples, channels: before.channels().len(), seed };
+    let made = sound::fill(&gap, &options)?;
     for figure in &made.figures {
         println!("{} {:.3} {}", figure.name, figure.value, figure.unit);
     }

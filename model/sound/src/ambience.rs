@@ -4,6 +4,7 @@ use shot::{Figure, Sound};
 
 use crate::floor::{self, Floor};
 use crate::grains::{self, Material, Order};
+use crate::music::{self, Heard, Hole};
 use crate::prepare::Edge;
 use crate::shape::{EDGE, Glide, Level, Target, hold};
 use crate::side::Side;
@@ -57,9 +58,10 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
     if gap.channels == 0 || gap.channels > MAX_CHANNELS {
         return Err(Error::Channels { got: gap.channels });
     }
+    options.check()?;
     let spectrum = Spectrum::new();
     let floor = match options.kind {
-        Kind::Auto => None,
+        Kind::Auto | Kind::Music => None,
         Kind::RoomTone => Some(true),
         Kind::Ambience => Some(false),
     };
@@ -79,7 +81,10 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
             notes.push(format!("the hole is silent: {why}"));
         }
         vec![vec![0.0; gap.samples + 2 * MARGIN]; gap.channels]
+    } else if let Some(played) = play(gap, options, &sides, &spectrum, &mut notes) {
+        played
     } else {
+        notes.extend(sides.notes_on_events());
         make(gap, &sides, &heard, &spectrum, &mut notes)
     };
     made.iter_mut().enumerate().for_each(|(c, channel)| sides.join(c, channel, gap.samples));
@@ -87,6 +92,35 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
     let sound = Sound::new(RATE, made)?;
     let loudness = integrated_loudness(&sound).map(|value| figure("loudness", value, "LUFS"));
     Ok(Made { sound, figures: loudness.into_iter().chain(figures).collect(), notes })
+}
+
+/// Music with its margins, where this is music: because the user says so, or because tempo and key of all that sounds are
+/// certain.
+fn play(gap: &Gap<'_>, options: &Options, sides: &Sides, spectrum: &Spectrum, notes: &mut Vec<String>) -> Option<Vec<Vec<f32>>> {
+    let said = options.kind == Kind::Music || options.tempo.is_some() || options.key.is_some();
+    if !said && options.kind != Kind::Auto {
+        return None;
+    }
+    let listen = |side: &Option<Side>| side.as_ref().filter(|s| !s.is_silent()).map(|s| Heard::new(s, options.tempo, options.key));
+    let (left, right) = (listen(&sides.before), listen(&sides.after));
+    if !said && ![&left, &right].into_iter().flatten().all(Heard::is_certain) {
+        return None;
+    }
+    for (heard, place) in [(&left, "before"), (&right, "after")] {
+        notes.extend(heard.as_ref().map(|h| format!("music {place} the hole: {}", h.describe())));
+    }
+    let clash = left.as_ref().zip(right.as_ref()).is_some_and(|(l, r)| music::clash(l, r));
+    let hole = Hole { samples: gap.samples, margin: MARGIN, channels: gap.channels, seed: gap.seed, spectrum };
+    let (made, on_beat) = music::lay(sides.before.as_ref().zip(left.as_ref()), sides.after.as_ref().zip(right.as_ref()), &hole);
+    notes.push(if on_beat {
+        "the music goes on in beats of both sides, joined on the beat".to_owned()
+    } else {
+        "the music fades, as no common tempo is certain; give its tempo to have it joined on the beat".to_owned()
+    });
+    if clash && on_beat {
+        notes.push("the key changes in the middle of the hole".to_owned());
+    }
+    Some(made)
 }
 
 /// The sound with its margins, before it is joined.
@@ -162,6 +196,15 @@ impl Sides {
             if side.neighbour.clipped.iter().any(|c| *c) {
                 notes.push(format!("the sound {place} the hole is clipped; clipped parts were not reused where others suffice"));
             }
+        }
+        notes
+    }
+
+    /// What was left out of it.
+    fn notes_on_events(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (side, place) in [(&self.before, "before"), (&self.after, "after")] {
+            let Some(side) = side else { continue };
             if !side.over_floor && side.knocks > 0 {
                 let n = side.knocks;
                 let what = if n == 1 { "a single knock or step".to_owned() } else { format!("{n} knocks or steps") };

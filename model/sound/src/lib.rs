@@ -8,6 +8,9 @@
 //! the first made sample follows the last of `before`, the last made sample precedes the first of `after`. [`fill`] does the
 //! same and listens to what a user says ([`Options`]).
 //!
+//! Music ([`music`] finds its tempo and key, and says when it is not sure) is joined on the beat where the tempo is certain or
+//! given by the user, and faded where it is not.
+//!
 //! [`integrated_loudness`] measures by ITU-R BS.1770.
 //!
 //! Threads: everything may be called from any thread; channels are worked on in parallel with rayon. All randomness comes from
@@ -25,13 +28,16 @@ mod error;
 mod floor;
 mod grains;
 mod joins;
+mod key;
 mod knocks;
 mod loudness;
 mod measure;
+mod music;
 mod options;
 mod prepare;
 mod random;
 mod resample;
+mod rhythm;
 mod shape;
 mod side;
 mod spectrum;
@@ -40,9 +46,12 @@ mod voice;
 pub use ambience::{Gap, Made, ambience, fill};
 pub use channels::MAX_CHANNELS;
 pub use error::Error;
+pub use key::Key;
 pub use loudness::integrated_loudness;
+pub use music::{Estimate, Music, music};
 pub use options::{Kind, Options};
 pub use resample::{RATES, conform};
+pub use rhythm::Tempo;
 
 /// The rate at which everything is made, in hertz.
 const RATE: u32 = shot::SAMPLE_RATE;

@@ -23,9 +23,9 @@ const BEND: f32 = 0.5;
 /// this power higher (measured on forty stretches of 3 s against the 6 s beside them).
 const LONGER_IS_LIVELIER: f32 = 0.1;
 /// What stands this far below the loudest band is not heard; there a single frame of a codec's leavings must not set the level.
-const UNHEARD_DB: f32 = 60.0;
-/// There a frame counts as no more than this many times what nine of ten stay below.
-const UNHEARD_CAP: f32 = 8.0;
+const UNHEARD_DB: f32 = 80.0;
+/// There a frame counts as no more than twice what 98 of 100 stay below.
+const UNHEARD_CAP: (f32, f32) = (0.98, 2.0);
 /// Length over which the level at an edge is taken, in samples.
 pub(crate) const EDGE: usize = 8192;
 /// Samples over which the made sound goes from the neighbour's momentary level to its own.
@@ -38,7 +38,7 @@ pub(crate) type Level = PerBand;
 /// frame is away from the hole.
 pub(crate) fn level(frames: &[(usize, &PerBand)]) -> Level {
     let plain = mean(&frames.iter().map(|f| *f.1).collect::<Vec<_>>());
-    let capped = capped_mean(frames.iter().map(|f| f.1), 0.9, UNHEARD_CAP);
+    let capped = capped_mean(frames.iter().map(|f| f.1), UNHEARD_CAP.0, UNHEARD_CAP.1);
     let heard = plain.iter().fold(0.0f32, |m, p| m.max(*p)) / power(UNHEARD_DB);
     let mut near = [0.0f64; BANDS];
     let mut weights = 0.0f64;
@@ -107,8 +107,13 @@ impl Section {
         let have = power_have.map(db);
         let bend: PerBand = lively.map_or([0.0; BANDS], |want| {
             let got = liveliness(track);
+            let heard = power_have.iter().fold(0.0f32, |m, p| m.max(*p)) / power(UNHEARD_DB);
             std::array::from_fn(|b| {
-                if got[b] < 1e-3 || want[b] < 1e-3 { 0.0 } else { ((want[b] / got[b]).ln() + LONGER_IS_LIVELIER).clamp(-BEND, BEND) }
+                if power_have[b] < heard || got[b] < 1e-3 || want[b] < 1e-3 {
+                    0.0
+                } else {
+                    ((want[b] / got[b]).ln() + LONGER_IS_LIVELIER).clamp(-BEND, BEND)
+                }
             })
         });
         // Stretching lifts the mean power: the gain takes that back.

@@ -44,7 +44,7 @@ impl Side {
         let over_floor = floor.unwrap_or_else(|| voices.are_dialogue());
         let tracks: Vec<Vec<PerBand>> = neighbour.channels.iter().map(|c| spectrum.track(c)).collect();
         let count = tracks.first().map_or(0, Vec::len);
-        let together: Vec<PerBand> = (0..count).map(|i| std::array::from_fn(|b| tracks.iter().map(|t| t[i][b]).sum())).collect();
+        let together = together(&tracks);
         let knocks = knocks::find(&together);
         let mut foreground = vec![false; neighbour.len().div_ceil(CELL)];
         for (from, len) in knocks.iter().map(|(from, len)| (from * HOP, len * HOP)).chain(voices.stretches.iter().copied()) {
@@ -141,7 +141,24 @@ impl Side {
         if self.edge == Edge::Last { &x[x.len() - n..] } else { &x[..n] }
     }
 
+    /// Band powers over time of all channels together.
+    pub fn together(&self) -> Vec<PerBand> {
+        together(&self.tracks)
+    }
+
+    /// The frames nearest to the hole, at most `count` of them.
+    pub fn edge_frames(&self, count: usize) -> Vec<usize> {
+        let all = self.tracks.first().map_or(0, Vec::len);
+        if self.edge == Edge::Last { (all.saturating_sub(count)..all).collect() } else { (0..count.min(all)).collect() }
+    }
+
     fn chosen(&self, channel: usize) -> Vec<PerBand> {
         self.frames.iter().filter_map(|i| self.tracks[channel].get(*i).copied()).collect()
     }
+}
+
+/// Band powers of all channels together.
+pub(crate) fn together(tracks: &[Vec<PerBand>]) -> Vec<PerBand> {
+    let frames = tracks.first().map_or(0, Vec::len);
+    (0..frames).map(|i| std::array::from_fn(|b| tracks.iter().map(|t| t[i][b]).sum())).collect()
 }
