@@ -105,6 +105,17 @@ impl Tools {
                 return Err(Error::NotMedia { path: path.to_owned(), said: process::ending(status, &said) });
             }
         }
+        // The length that a header states is exact for PCM; of a coded file it may be a guess, but a reader that met the end too
+        // early has said so.
+        let codec = probed.audio.as_ref().map_or("", |a| a.codec_name.as_str());
+        if probed.cut_off || codec.starts_with("pcm_") {
+            let got = skip + (out[0].len() - lead) as u64;
+            let asked = left.map_or(u64::MAX, |l| skip + l).min((info.seconds * f64::from(info.rate)) as u64);
+            if got + u64::from(info.rate) / 10 < asked {
+                let why = format!("it is cut off after {:.2} of {:.2} seconds", got as f64 / f64::from(info.rate), info.seconds);
+                return Err(Error::Wave { path: path.to_owned(), why });
+            }
+        }
         if let Some(length) = length {
             for channel in &mut out {
                 channel.resize(length as usize, 0.0);

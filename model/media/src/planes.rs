@@ -247,16 +247,19 @@ pub(crate) fn pack_yuv444p10(picture: &Picture, matrix: Matrix, alpha: bool, raw
     let green = matrix.green();
     let levels = Levels::new(10, false);
     let (to_cb, to_cr) = (levels.chroma / (2.0 * (1.0 - blue)), levels.chroma / (2.0 * (1.0 - red)));
-    // What is not a number is cast to 0, and the last step lifts it out of the codes that video reserves.
-    let code = |v: f32| ((v.clamp(4.0, 1019.0) + 0.5) as u16).max(4);
+    let code = |v: f32| nearest(within(v, 4.0, 1019.0)) as u16;
     let mut a_chunks = a_plane.chunks_mut(2 * LANES);
     let outs = y_plane.chunks_mut(2 * LANES).zip(cb_plane.chunks_mut(2 * LANES)).zip(cr_plane.chunks_mut(2 * LANES));
     for (pixels, ((y_out, cb_out), cr_out)) in picture.pixels().chunks(LANES).zip(outs) {
         let (mut r, mut g, mut b) = ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
-        for (i, p) in pixels.iter().enumerate() {
-            let [pr, pg, pb, pa] = *p;
-            let k = if alpha && pa > 0.0 && pa != 1.0 { 1.0 / pa } else { 1.0 };
-            (r[i], g[i], b[i]) = (pr * k, pg * k, pb * k);
+        for (((p, r), g), b) in pixels.iter().zip(&mut r).zip(&mut g).zip(&mut b) {
+            (*r, *g, *b) = (p[0], p[1], p[2]);
+        }
+        if alpha {
+            for (((p, r), g), b) in pixels.iter().zip(&mut r).zip(&mut g).zip(&mut b) {
+                let a = if p[3] > 0.0 { p[3] } else { 1.0 };
+                (*r, *g, *b) = (*r / a, *g / a, *b / a);
+            }
         }
         let (mut yy, mut cb, mut cr) = ([0_u16; LANES], [0_u16; LANES], [0_u16; LANES]);
         for i in 0..LANES {
@@ -271,11 +274,24 @@ pub(crate) fn pack_yuv444p10(picture: &Picture, matrix: Matrix, alpha: bool, raw
         if let Some(a_out) = a_chunks.next() {
             let mut a = [0_u16; LANES];
             for (a, p) in a.iter_mut().zip(pixels) {
-                *a = (p[3].clamp(0.0, 1.0) * 1023.0 + 0.5) as u16;
+                *a = nearest(within(p[3], 0.0, 1.0) * 1023.0) as u16;
             }
             store(&a, a_out);
         }
     }
+}
+
+/// A value brought inside a range; what is not a number becomes the lower end, unlike with `clamp`.
+#[inline(always)]
+pub(crate) fn within(value: f32, low: f32, high: f32) -> f32 {
+    if value > low { value.min(high) } else { low }
+}
+
+/// The whole number nearest to a value from 0 to 2²². Adding 2²³ leaves it in the low bits, which compilers turn into vectors;
+/// the saturating cast of a float is one value at a time.
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> u32 {
+    (value + 8_388_608.0).to_bits() & 0x003F_FFFF
 }
 
 fn store(values: &[u16], out: &mut [u8]) {

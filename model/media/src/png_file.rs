@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use png::{BitDepth, ColorType, Compression, Encoder, SrgbRenderingIntent};
+use png::{BitDepth, ColorType, Compression, Encoder, Filter, SrgbRenderingIntent};
 use shot::{ColourSpace, Picture};
 
 use crate::error::{Error, Result};
 use crate::place::{Workshop, check_file, sync};
+use crate::planes::{nearest, within};
 
 /// What a PNG says about itself, and how fine it is.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ pub(crate) struct PngForm<'a> {
 
 /// Encodes a picture; values outside 0 to 1 are clipped, as PNG has no room for them.
 ///
-/// fdeflate's fast level with the one filter that suits it: measured on 1080p frames it takes a seventh of the time of zlib's
-/// default for a third more bytes.
+/// fdeflate's fast level with one fixed filter. Measured on a 1080p camera frame: Paeth 16 ms and 1.1 MB for 8 bits, Sub 37 ms
+/// and 3.7 MB for 16; choosing a filter row by row takes 19 and 57 ms and saves nothing.
 pub(crate) fn encode(picture: &Picture, form: &PngForm<'_>) -> Result<Vec<u8>, png::EncodingError> {
     let size = picture.size();
     let channels = if form.alpha { 4 } else { 3 };
@@ -43,6 +44,7 @@ pub(crate) fn encode(picture: &Picture, form: &PngForm<'_>) -> Result<Vec<u8>, p
     encoder.set_color(if form.alpha { ColorType::Rgba } else { ColorType::Rgb });
     encoder.set_depth(if form.deep { BitDepth::Sixteen } else { BitDepth::Eight });
     encoder.set_compression(Compression::Fast);
+    encoder.set_filter(if form.deep { Filter::Sub } else { Filter::Paeth });
     if form.colour == ColourSpace::Srgb {
         encoder.set_source_srgb(SrgbRenderingIntent::Perceptual);
     }
@@ -85,7 +87,7 @@ fn bytes_of<const CHANNELS: usize>(picture: &Picture) -> Vec<u8> {
     for (out, p) in data.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(picture.pixels()) {
         let p = straight::<CHANNELS>(p);
         for (out, v) in out.iter_mut().zip(p) {
-            *out = (v * 255.0 + 0.5) as u8;
+            *out = nearest(within(v, 0.0, 1.0) * 255.0) as u8;
         }
     }
     data
@@ -96,7 +98,7 @@ fn words_of<const CHANNELS: usize>(picture: &Picture) -> Vec<u8> {
     for (out, p) in data.chunks_exact_mut(2 * CHANNELS).zip(picture.pixels()) {
         let p = straight::<CHANNELS>(p);
         for (out, v) in out.as_chunks_mut::<2>().0.iter_mut().zip(p) {
-            *out = ((v * 65_535.0 + 0.5) as u16).to_be_bytes();
+            *out = (nearest(within(v, 0.0, 1.0) * 65_535.0) as u16).to_be_bytes();
         }
     }
     data

@@ -111,7 +111,8 @@ pub(crate) struct Probed {
     /// Where ffmpeg begins to count seconds in this file.
     pub start_time: f64,
     packets: Vec<Entry>,
-    cut_off: bool,
+    /// Whether ffprobe noticed that the file ends too early.
+    pub cut_off: bool,
     counted: std::sync::OnceLock<Arc<Index>>,
 }
 

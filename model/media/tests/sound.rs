@@ -107,3 +107,20 @@ fn pictures_without_sound_say_none_and_missing_files_say_so() {
     let endless = SoundRef { length: Some(Seconds(1e9)), ..whole(home.path().join("mute.mkv")) };
     assert_eq!(tools().sound(&endless).unwrap(), None);
 }
+
+#[test]
+fn sound_that_is_cut_off_is_not_filled_with_silence() {
+    let home = tempfile::tempdir().unwrap();
+    let wav = home.path().join("clicks.wav");
+    media::write_wave(&wav, &clicks(48_000), &media::WaveTags::default()).unwrap();
+    for (name, args) in [("a.wav", "-c:a pcm_s24le"), ("a.mka", "-c:a libopus"), ("a.mov", "-c:a pcm_s16le -movflags +faststart")] {
+        let path = home.path().join(name);
+        ffmpeg(&format!("-i {} {args}", wav.display()), &path);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let at = |start: f64| tools().sound(&SoundRef { path: path.clone(), start: Seconds(start), length: Some(Seconds(0.5)) });
+        assert_eq!(at(0.5).unwrap().unwrap().len(), 24_000, "{name}");
+        let fault = shot::Fault::from(at(3.0).map(|_| ()).expect_err(name));
+        assert!(fault.what.contains("cut off"), "{name}: {fault}");
+    }
+}
