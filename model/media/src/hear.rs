@@ -109,10 +109,12 @@ impl Tools {
         // early has said so.
         let codec = probed.audio.as_ref().map_or("", |a| a.codec_name.as_str());
         if probed.cut_off || codec.starts_with("pcm_") {
+            // Of a WAV ffmpeg tells the length that is left, not the one its header promises.
+            let promised = crate::wave::promised_seconds(path).unwrap_or(0.0).max(info.seconds);
             let got = skip + (out[0].len() - lead) as u64;
-            let asked = left.map_or(u64::MAX, |l| skip + l).min((info.seconds * f64::from(info.rate)) as u64);
+            let asked = left.map_or(u64::MAX, |l| skip + l).min((promised * f64::from(info.rate)) as u64);
             if got + u64::from(info.rate) / 10 < asked {
-                let why = format!("it is cut off after {:.2} of {:.2} seconds", got as f64 / f64::from(info.rate), info.seconds);
+                let why = format!("it is cut off after {:.2} of {:.2} seconds", got as f64 / f64::from(info.rate), promised);
                 return Err(Error::Wave { path: path.to_owned(), why });
             }
         }

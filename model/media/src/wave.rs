@@ -19,6 +19,7 @@ use crate::place::{Workshop, check_file, sync};
 use crate::xmp;
 
 mod read;
+pub(crate) use read::promised_seconds;
 pub use read::{Wave, read_wave};
 
 /// What a Broadcast WAV says about itself.

@@ -43,58 +43,81 @@ struct Format {
 }
 
 pub(super) fn parse(file: &mut (impl Read + Seek)) -> Result<Wave, String> {
-    let length = file.seek(SeekFrom::End(0)).map_err(|e| e.to_string())?;
-    file.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
-    let head: [u8; 12] = take(file)?;
-    let large = &head[..4] == b"RF64" || &head[..4] == b"BW64";
-    if !(large || &head[..4] == b"RIFF") || &head[8..] != b"WAVE" {
-        return Err("it does not begin as a WAV file does".into());
+    let head = Head::read(file)?;
+    if head.size > head.left {
+        return Err(format!("it is cut off: {} of {} bytes of samples are there", head.left, head.size));
     }
-    let (mut format, mut data_size, mut time_reference, mut description) = (None, None, None, None);
-    loop {
-        let at = file.stream_position().map_err(|e| e.to_string())?;
-        if length.saturating_sub(at) < 8 {
-            return Err("it has no samples".into());
+    let sound = samples(file, head.format, head.size)?;
+    Ok(Wave { sound, bits: head.format.bits, time_reference: head.time_reference, description: head.description })
+}
+
+/// The seconds that a WAV file's header promises, whether they are there or not; `None` for other files.
+pub(crate) fn promised_seconds(path: &Path) -> Option<f64> {
+    let head = Head::read(&mut BufReader::new(File::open(path).ok()?)).ok()?;
+    let frame = u64::from(head.format.bits / 8) * u64::from(head.format.channels);
+    Some((head.size / frame) as f64 / f64::from(head.format.rate))
+}
+
+/// All that stands before the samples.
+struct Head {
+    format: Format,
+    /// Bytes of samples that the file speaks of.
+    size: u64,
+    /// Bytes that follow.
+    left: u64,
+    time_reference: Option<u64>,
+    description: Option<String>,
+}
+
+impl Head {
+    /// Reads up to the first sample.
+    fn read(file: &mut (impl Read + Seek)) -> Result<Self, String> {
+        let length = file.seek(SeekFrom::End(0)).map_err(|e| e.to_string())?;
+        file.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
+        let head: [u8; 12] = take(file)?;
+        let large = &head[..4] == b"RF64" || &head[..4] == b"BW64";
+        if !(large || &head[..4] == b"RIFF") || &head[8..] != b"WAVE" {
+            return Err("it does not begin as a WAV file does".into());
         }
-        let name: [u8; 4] = take(file)?;
-        let size = u64::from(u32::from_le_bytes(take(file)?));
-        match &name {
-            b"data" => {
-                let format: Format = format.ok_or("its samples come before their format")?;
+        let (mut format, mut data_size, mut time_reference, mut description) = (None, None, None, None);
+        loop {
+            let at = file.stream_position().map_err(|e| e.to_string())?;
+            if length.saturating_sub(at) < 8 {
+                return Err("it has no samples".into());
+            }
+            let name: [u8; 4] = take(file)?;
+            let size = u64::from(u32::from_le_bytes(take(file)?));
+            if &name == b"data" {
                 let left = length - at - 8;
                 let size = match (size, data_size) {
                     (0xFFFF_FFFF, Some(large)) => large,
-                    // Written by a program that could not go back: all that follows.
-                    (0xFFFF_FFFF | 0, None) => left,
+                    // Written into a pipe, by a program that could not go back and wrote nothing or (sox) the most: all that follows.
+                    (0 | 0x7FFF_0000.., None) if size == 0 || size > left => left,
                     (size, _) => size,
                 };
-                if size > left {
-                    return Err(format!("it is cut off: {left} of {size} bytes of samples are there"));
-                }
-                let sound = samples(file, format, size)?;
-                return Ok(Wave { sound, bits: format.bits, time_reference, description });
+                let format = format.ok_or("its samples come before their format")?;
+                return Ok(Self { format, size, left, time_reference, description });
             }
-            _ if size > MAX_SIDE_CHUNK => skip(file, size)?,
-            _ => {
-                let mut chunk = vec![0; size as usize];
-                file.read_exact(&mut chunk).map_err(|_| "a part of it is cut off".to_owned())?;
-                skip(file, size % 2)?;
-                match &name {
-                    b"ds64" if large => data_size = number(&chunk, 8),
-                    b"fmt " => format = Some(Format::of(&chunk)?),
-                    b"bext" => {
-                        time_reference = number(&chunk, 338);
-                        description = chunk.get(..256).map(|d| {
-                            let end = d.iter().position(|b| *b == 0).unwrap_or(d.len());
-                            String::from_utf8_lossy(&d[..end]).into_owned()
-                        });
-                    }
-                    _ => {}
-                }
+            if size > MAX_SIDE_CHUNK {
+                skip(file, size + size % 2)?;
                 continue;
             }
+            let mut chunk = vec![0; size as usize];
+            file.read_exact(&mut chunk).map_err(|_| "a part of it is cut off".to_owned())?;
+            skip(file, size % 2)?;
+            match &name {
+                b"ds64" if large => data_size = number(&chunk, 8),
+                b"fmt " => format = Some(Format::of(&chunk)?),
+                b"bext" => {
+                    time_reference = number(&chunk, 338);
+                    description = chunk.get(..256).map(|d| {
+                        let end = d.iter().position(|b| *b == 0).unwrap_or(d.len());
+                        String::from_utf8_lossy(&d[..end]).into_owned()
+                    });
+                }
+                _ => {}
+            }
         }
-        skip(file, size % 2)?;
     }
 }
 
