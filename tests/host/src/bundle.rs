@@ -20,7 +20,8 @@ impl Bundle {
     /// The bundle that `make bundle` built, or the one that PICKUP_BUNDLE names. Panics when there is none: a test without what
     /// it tests has failed.
     pub fn built() -> Self {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bundle/Pickup.ofx.bundle");
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this crate lies in tests/host");
+        let built = checkout.join("target/bundle/Pickup.ofx.bundle");
         let root = std::env::var_os("PICKUP_BUNDLE").map_or(built, PathBuf::from);
         let bundle = Self { root, _folder: None };
         assert!(bundle.binary().is_file(), "no bundle at {}: run make bundle", bundle.root.display());

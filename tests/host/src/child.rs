@@ -78,6 +78,8 @@ fn one(test: &str, combination: &str, home: &std::path::Path) -> Option<String> 
     let tail = |text: &str| text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
     match ended {
         None => Some(format!("it hung for {} seconds\n{}\n{}", AT_MOST.as_secs(), tail(&out), tail(&err))),
+        // The effect's barrier keeps a panic from the host, but a panic is a mistake all the same.
+        Some(_) if err.contains("panicked at") => Some(format!("something panicked\n{}\n{}", tail(&out), tail(&err))),
         Some(status) if status.success() && out.contains(SURVIVED) => None,
         Some(status) => Some(format!("it ended with {status}\n{}\n{}", tail(&out), tail(&err))),
     }

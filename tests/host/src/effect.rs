@@ -59,7 +59,7 @@ pub struct Setup {
     /// Clips that are connected, by name.
     pub clips: Vec<(&'static str, TestClip)>,
     /// Params that have other values than their defaults when the instance is made, as in a project that is opened.
-    pub params: Vec<(&'static str, crate::param::Value)>,
+    pub params: Vec<(String, crate::param::Value)>,
 }
 
 impl Default for Setup {
@@ -98,8 +98,8 @@ impl Setup {
     }
 
     /// The same with a param that has another value than its default when the instance is made.
-    pub fn with(mut self, name: &'static str, value: impl Into<crate::param::Value>) -> Self {
-        self.params.push((name, value.into()));
+    pub fn with(mut self, name: &str, value: impl Into<crate::param::Value>) -> Self {
+        self.params.push((name.to_owned(), value.into()));
         self
     }
 }
@@ -400,7 +400,7 @@ impl Image {
                 .doubles(raw::kOfxImageEffectPropRenderScale, &[scale.0, scale.1])
                 .text(raw::kOfxImagePropField, raw::kOfxImageFieldNone);
         }
-        let sum = (!is_output && host.quirks.checks_sources).then(|| buffer.sum());
+        let sum = (!is_output && host.quirks.watches).then(|| buffer.sum());
         let image = Arc::new(Self { props: Arc::new(props), buffer, name: clip.name.clone(), serial, sum });
         registry::insert(image.props.id, Object::Image(image.clone()));
         Ok(image)

@@ -24,33 +24,46 @@ pub mod id {
     pub const VERSION: &str = "takeVersion";
 }
 
+/// How the answer begins when neither a take nor an error came in time.
+pub const TOO_LATE: &str = "nothing came in";
+
 /// How often an impatient editor presses Refresh.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Presses Generate and then Refresh until a new take is shown. Its id, or what the status said when the time was up or the
 /// effect gave up.
 pub fn generate(instance: &Instance, seconds: u64) -> Result<String, String> {
-    let before = instance.text(id::TAKE);
+    let (before, errors_before) = (instance.text(id::TAKE), errors(instance));
     let answer = instance.press(id::GENERATE);
     if !answer.is_good() {
         return Err(format!("Generate answered {answer}: {}", said(instance)));
     }
-    wait(instance, &before, seconds)
+    until(instance, &before, errors_before, seconds)
+}
+
+/// How many error messages were shown so far.
+fn errors(instance: &Instance) -> usize {
+    instance.plugin().host().record().messages.iter().filter(|m| m.kind == "OfxMessageError").count()
 }
 
 /// Presses Refresh until another take than `before` is shown.
 pub fn wait(instance: &Instance, before: &str, seconds: u64) -> Result<String, String> {
+    until(instance, before, errors(instance), seconds)
+}
+
+fn until(instance: &Instance, before: &str, errors_before: usize, seconds: u64) -> Result<String, String> {
     let end = Instant::now() + Duration::from_secs(seconds);
-    let errors = || instance.plugin().host().record().messages.iter().filter(|m| m.kind == "OfxMessageError").count();
-    let errors_before = errors();
     loop {
         instance.press(id::REFRESH);
         let take = instance.text(id::TAKE);
         if take != before && !take.is_empty() {
             return Ok(take);
         }
-        if errors() > errors_before || Instant::now() > end {
+        if errors(instance) > errors_before {
             return Err(said(instance));
+        }
+        if Instant::now() > end {
+            return Err(format!("{TOO_LATE} {seconds} seconds: {}", said(instance)));
         }
         std::thread::sleep(LOOK);
     }

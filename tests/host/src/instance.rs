@@ -106,6 +106,11 @@ impl Instance {
             && param.props.peek_one::<i32>(raw::kOfxParamPropSecret) == Some(0)
     }
 
+    /// What a project would save: every param that holds something, with its value.
+    pub fn saved(&self) -> Vec<(String, Value)> {
+        self.params().into_iter().filter_map(|n| self.param(&n).filter(|v| *v != Value::None).map(|v| (n, v))).collect()
+    }
+
     /// The options of a choice.
     pub fn options(&self, name: &str) -> Vec<String> {
         let Some(param) = self.effect.params.find(&cstring(name)) else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! Which processes this one has started, read from /proc.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A process.
@@ -42,6 +43,13 @@ pub fn started(name: &str) -> Vec<Process> {
         i += 1;
     }
     all.into_iter().filter(|p| p.id != std::process::id() && family.contains(&p.id) && p.name == name).collect()
+}
+
+/// Processes that this one started from a program: of several tests in one process, each finds its own bundle's worker.
+pub fn running(program: &Path) -> Vec<Process> {
+    let name: String = program.file_name().unwrap_or_default().to_string_lossy().chars().take(15).collect();
+    let is_it = |p: &Process| fs::read_link(format!("/proc/{}/exe", p.id)).is_ok_and(|exe| exe == program);
+    started(&name).into_iter().filter(is_it).collect()
 }
 
 /// Whether a process lives.

@@ -100,13 +100,16 @@ impl PropSet {
     }
 
     fn offer(&self, name: &CStr, values: Values, grows: bool) {
-        let key = (self.kind.to_string(), name.to_string_lossy().into_owned());
         let quirks = &self.host.quirks;
-        let missing = quirks.missing_properties.contains(&key);
-        let wrong = quirks.wrong_types.contains(&key);
-        self.host.record.lock().offered.insert(key);
-        if missing {
-            return;
+        let mut wrong = false;
+        if quirks.watches {
+            let key = self.key(name);
+            wrong = quirks.wrong_types.contains(&key);
+            let missing = quirks.missing_properties.contains(&key);
+            self.host.record.lock().offered.insert(key);
+            if missing {
+                return;
+            }
         }
         let values = match values {
             Values::Text(_) if wrong => Values::Int(vec![7]),
@@ -205,12 +208,16 @@ impl PropSet {
     }
 
     fn miss(&self, name: &CStr) -> Status {
-        self.host.record.lock().unknown.insert(self.key(name));
+        if self.host.quirks.watches {
+            self.host.record.lock().unknown.insert(self.key(name));
+        }
         Status::UNKNOWN
     }
 
     pub(crate) fn get<T: Scalar>(&self, name: &CStr, index: i32) -> Answer<T> {
-        self.host.record.lock().read.insert(self.key(name));
+        if self.host.quirks.watches {
+            self.host.record.lock().read.insert(self.key(name));
+        }
         let mut map = self.map.write();
         let Some(property) = map.get_mut(name) else {
             drop(map);

@@ -83,8 +83,9 @@ pub struct Quirks {
     pub reply: Status,
     /// Contexts this host knows.
     pub contexts: Vec<Context>,
-    /// Source pictures are compared before and after: off for timing.
-    pub checks_sources: bool,
+    /// Properties that are offered, read and asked for in vain are written down, and source pictures are compared before and
+    /// after. Off for timing, so that the plug-in's time is not the host's.
+    pub watches: bool,
 }
 
 /// What a host makes of the StrChoice parameter type of OpenFX 1.5.
@@ -161,7 +162,7 @@ impl Default for Quirks {
             aborts_after: None,
             reply: Status::OK,
             contexts: vec![Context::Generator, Context::Filter, Context::Transition, Context::General],
-            checks_sources: true,
+            watches: true,
         }
     }
 }
