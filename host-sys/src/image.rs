@@ -16,6 +16,9 @@ use crate::suites::Suites;
 
 /// The largest side an image may have: beyond any picture, far below what overflows.
 const MOST_PIXELS: u32 = 1 << 17;
+/// The most bytes from row to row: a row of the longest side in the widest pixels, twice. A tile may lie in a wider buffer, but
+/// no buffer has rows like that.
+const MOST_ROW_BYTES: usize = MOST_PIXELS as usize * 16 * 2;
 
 /// The type of one component of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +143,9 @@ impl Layout {
         if bounds.height() > 1 && row_bytes.unsigned_abs() < needed {
             return wrong(format!("a row of {} pixels does not fit into {row_bytes} bytes", bounds.width()));
         }
+        if row_bytes.unsigned_abs() > MOST_ROW_BYTES {
+            return wrong(format!("rows lie {row_bytes} bytes apart"));
+        }
         let premultiplied = either(raw::kOfxImageEffectPropPreMultiplication).ok();
         let field = props.string(raw::kOfxImagePropField).unwrap_or_default();
         Ok(Self {
@@ -227,7 +233,7 @@ impl<'a> Image<'a> {
         debug_assert!(x >= b.x1 && x < b.x2 && y >= b.y1 && y < b.y2);
         let rows = i64::from(y) - i64::from(b.y1);
         let columns = i64::from(x) - i64::from(b.x1);
-        // At most 2^17 rows of 2^31 bytes: no overflow in 64 bits. On 32 bits such an image could not be in memory.
+        // At most 2^17 rows of 2^22 bytes: no overflow in 64 bits. On 32 bits such an image could not be in memory.
         let offset = rows as isize * self.layout.row_bytes + columns as isize * self.layout.pixel_bytes() as isize;
         self.data.as_ptr().wrapping_offset(offset)
     }
@@ -385,6 +391,7 @@ mod tests {
         for (what, set) in [
             ("short rows", image(good, 31, float, rgba, data)),
             ("short rows, downward", image(good, -16, float, rgba, data)),
+            ("endless rows", image(good, i32::MIN, float, rgba, data)),
             ("no rows", image(good, 0, float, rgba, data)),
             ("odd rows", image(good, 33, float, rgba, data)),
             ("odd address", image(good, 32, float, rgba, data.wrapping_add(1))),

@@ -56,7 +56,7 @@ fn effect_props(suites: &Suites, handle: raw::OfxImageEffectHandle) -> Result<Pr
     // SAFETY: the handle came with this action; the answer can be written.
     match Status(unsafe { call(handle, &raw mut props) }) {
         Status::OK => Ok(PropertySet::new(suites, props)),
-        status => Err(Error::Status(status)),
+        status => Err(Error::Refused { what: "getPropertySet", status }),
     }
 }
 
@@ -66,7 +66,7 @@ fn effect_params(suites: &Suites, handle: raw::OfxImageEffectHandle) -> Result<P
     // SAFETY: as above.
     match Status(unsafe { call(handle, &raw mut set) }) {
         Status::OK => ParamSet::new(suites, set),
-        status => Err(Error::Status(status)),
+        status => Err(Error::Refused { what: "getParamSet", status }),
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn show(suites: &Suites, instance: raw::OfxImageEffectHandle, grade: 
     // SAFETY: a living instance and texts that end in zero. The format is "%s": what a user typed is never a format.
     match Status(unsafe { call(instance.cast(), grade.name().as_ptr(), id.as_ptr(), c"%s".as_ptr(), text.as_ptr()) }) {
         status if status.is_ok() => Ok(()),
-        status => Err(Error::Status(status)),
+        status => Err(Error::Refused { what: "message", status }),
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn hold(suites: &Suites, instance: raw::OfxImageEffectHandle, grade: 
     // SAFETY: as in `show`.
     match Status(unsafe { call(instance.cast(), grade.name().as_ptr(), id.as_ptr(), c"%s".as_ptr(), text.as_ptr()) }) {
         status if status.is_ok() => Ok(()),
-        status => Err(Error::Status(status)),
+        status => Err(Error::Refused { what: "setPersistentMessage", status }),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn clear(suites: &Suites, instance: raw::OfxImageEffectHandle) -> Res
     // SAFETY: a living instance.
     match Status(unsafe { call(instance.cast()) }) {
         status if status.is_ok() => Ok(()),
-        status => Err(Error::Status(status)),
+        status => Err(Error::Refused { what: "clearPersistentMessage", status }),
     }
 }
 

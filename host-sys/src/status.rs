@@ -146,6 +146,14 @@ pub enum Error {
     /// A text with a zero byte cannot be handed to a host.
     #[error("a text with a zero byte cannot be handed to the host")]
     ZeroByte,
+    /// The host refuses something it should do, perhaps with a code of its own.
+    #[error("the host refuses {what} ({status})")]
+    Refused {
+        /// The function.
+        what: &'static str,
+        /// What the host answered.
+        status: Status,
+    },
     /// A handle is null or names no instance of ours.
     #[error("the host named an instance that is not there")]
     BadHandle,
@@ -166,9 +174,13 @@ impl Error {
             Self::BadHandle => Status::BAD_HANDLE,
             Self::ZeroByte => Status::VALUE,
             Self::Status(status) => *status,
-            Self::NoProperty { .. } | Self::WrongType { .. } | Self::ReadOnly { .. } | Self::Param { .. } | Self::Clip { .. } => {
-                Status::FAILED
-            }
+            // A host's own codes are not handed back to it.
+            Self::NoProperty { .. }
+            | Self::WrongType { .. }
+            | Self::ReadOnly { .. }
+            | Self::Param { .. }
+            | Self::Clip { .. }
+            | Self::Refused { .. } => Status::FAILED,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Render: the take where there is one, else what the editor chose for its lack.
 
+use host_sys::quirks::What;
 use host_sys::{Context, Error, Instance, Layout, RectD, RenderArgs, Result, Status};
 use shot::{Code, Fault};
 use takes::Playback;
@@ -9,7 +10,7 @@ use crate::geometry::{self, Fit};
 use crate::instance::Data;
 use crate::placement::{self, Placement};
 use crate::values::{Missing, Values};
-use crate::{capture, order, paint, questions, slates, status, wait};
+use crate::{capture, colours, order, paint, questions, slates, status, wait};
 
 /// Who asks, and what was chosen.
 #[derive(Clone, Copy)]
@@ -62,11 +63,7 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
             format!("the take is still being made ({})", job.progress()),
             "render again when it is there, or let final renders wait for it",
         ),
-        (..) => Fault::new(
-            Code::Take,
-            "no take was made yet, and this is a final render",
-            "press Generate, or let final renders make the take or show the slate",
-        ),
+        (..) => Fault::new(Code::Take, "no take was made yet, and this is a final render", advice(instance)),
     };
     Err(status::tell(instance, data, &fault))
 }
@@ -109,6 +106,15 @@ impl Refusal {
     }
 }
 
+/// What to do where no take was made yet, in this host.
+fn advice(instance: &Instance<'_>) -> &'static str {
+    if instance.host().has(What::NeverSendsInstanceChanged) {
+        "make the take with the program pickup and put its id into Take, because this host gives effects no buttons"
+    } else {
+        "press Generate, or let final renders make the take or show the slate"
+    }
+}
+
 /// Shows what is known while there is no take.
 fn slate(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, found: &Found, place: Option<Placement>) -> Result<()> {
     let Ask { instance, context, values, .. } = *ask;
@@ -135,7 +141,19 @@ fn slate(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, found: &Found, place: Opt
         let elapsed = place.map_or(0.5, |p| (time - p.first as f64 + 0.5) / f64::from(p.frames.max(1)));
         // Before Generate only the host knows where the transition lies.
         let part = transition(instance, context, time).unwrap_or(elapsed);
-        let picture = slates::pending(&slates::Pending { size, pixel_aspect: aspect, rate, values, found, place, neighbours, part });
+        let colour = instance.clip(inputs.tail).map(|c| c.colourspace()).unwrap_or_default();
+        let picture = slates::pending(&slates::Pending {
+            size,
+            pixel_aspect: aspect,
+            rate,
+            is_linear: colours::resolve(values.colour, &colour, instance.host()).is_linear(),
+            advice: advice(instance),
+            values,
+            found,
+            place,
+            neighbours,
+            part,
+        });
         paint::put_picture(&picture, (frame.x1, frame.y1), &mut output)
     })?;
     done.ok_or(Error::Status(Status::FAILED))
@@ -163,7 +181,7 @@ fn region(instance: &Instance<'_>, context: Context, layout: &Layout, args_scale
     let canonical = canonical.or_else(|| capture::project_region(instance)).or_else(|| inputs.reference.and_then(rod));
     let b = layout.bounds;
     let bounds = RectD::new(f64::from(b.x1), f64::from(b.y1), f64::from(b.x2), f64::from(b.y2));
-    let in_pixels = instance.host().has(host_sys::quirks::What::RegionOfDefinitionInPixels);
+    let in_pixels = instance.host().has(What::RegionOfDefinitionInPixels);
     let region = canonical.map_or(bounds, |r| if in_pixels { r } else { geometry::to_pixels(r, args_scale, aspect) });
     (region, aspect)
 }

@@ -15,6 +15,10 @@ pub struct Pending<'a> {
     pub pixel_aspect: f64,
     /// Frames per second of the shot.
     pub rate: Rate,
+    /// Whether the host's pixels are proportional to light.
+    pub is_linear: bool,
+    /// What to do about it.
+    pub advice: &'a str,
     /// What the editor asked for.
     pub values: &'a Values,
     /// What was found instead of a take.
@@ -33,6 +37,15 @@ pub fn pending(p: &Pending<'_>) -> Picture {
         slate::stamp(&mut nearest, p.pixel_aspect, &line(p.found));
         return nearest;
     }
+    let mut drawn = draw(p);
+    if p.is_linear {
+        // Slates are drawn in code values of a display of gamma 2.4 (BT.1886).
+        drawn.pixels_mut().iter_mut().flat_map(|v| v.iter_mut().take(3)).for_each(|v| *v = v.max(0.0).powf(2.4));
+    }
+    drawn
+}
+
+fn draw(p: &Pending<'_>) -> Picture {
     let task = p.values.task();
     let prompt = p.values.prompt.as_str();
     if let Found::Job(job) = p.found {
@@ -51,7 +64,7 @@ pub fn pending(p: &Pending<'_>) -> Picture {
     let place = p.place.unwrap_or(Placement { first: i64::from(p.values.first), frames: p.values.frames.max(0) as u32 });
     let reason = match p.found {
         Found::Fault(fault) => status::sentence(fault),
-        _ => "Press Generate in the effect's controls to make it.".to_owned(),
+        _ => p.advice.to_owned(),
     };
     let timecode = Timecode::parse(&p.values.timecode, p.rate).unwrap_or(Timecode::new(FrameIndex(place.first), p.rate, false));
     slate::missing(&slate::Missing {
