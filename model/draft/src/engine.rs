@@ -54,7 +54,7 @@ struct Job<'a> {
 }
 
 /// A side without a frame is no side.
-fn present<'a>(frames: Option<&'a dyn Frames>) -> Option<&'a dyn Frames> {
+fn present(frames: Option<&dyn Frames>) -> Option<&dyn Frames> {
     frames.filter(|f| f.count() > 0)
 }
 
@@ -172,8 +172,16 @@ impl Job<'_> {
     }
 
     fn card(&self, sink: &mut dyn Sink) -> Result<(), Fault> {
-        let _ = sink;
-        Err(Error::Missing { task: self.request.task, needed: "a still" }.into())
+        const WHY: &str = "the draft engine cannot make a picture from words alone: give it a still, or choose an engine with weights";
+        sink.card();
+        let card = slate::missing(&slate::Missing::of(self.request, WHY));
+        let total = self.request.total_frames();
+        for i in 0..total {
+            sink.picture(card.clone())?;
+            sink.progress(Stage::Picture, u64::from(i) + 1, u64::from(total))?;
+        }
+        sink.note(WHY.into());
+        Ok(())
     }
 
     fn sound(&self, sink: &mut dyn Sink) -> Result<(), Fault> {

@@ -7,8 +7,9 @@ use shot::{ColourSpace, Fault, Frames, Picture, Size};
 use crate::camera::Affine;
 use crate::flow::Settings;
 use crate::frame::{Frame, healed};
-use crate::inbetween::{Cell, Pair, render};
+use crate::inbetween::{Cell, Pair};
 use crate::luma::luma;
+use crate::paint::render;
 use crate::plane::Plane;
 
 /// Frames of the handle that are looked at: two seconds at 24 per second.

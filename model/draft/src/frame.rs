@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use shot::{ColourSpace, Fault, Frames, Picture};
 
+use crate::detail::Detail;
+use crate::error::Error;
 use crate::flow::Pyramid;
 use crate::luma::luma;
 
@@ -15,6 +17,8 @@ pub struct Frame {
     pub picture: Arc<Picture>,
     /// Its luma, coarse to fine.
     pub pyramid: Pyramid,
+    /// Where the picture has detail that a linear interpolation would soften.
+    pub detail: Detail,
     /// True in scene-linear light.
     pub linear: bool,
 }
@@ -24,12 +28,18 @@ impl Frame {
     pub fn new(original: Arc<Picture>, space: ColourSpace) -> Self {
         let picture = healed(&original);
         let pyramid = Pyramid::new(luma(&picture, space));
-        Self { original, picture, pyramid, linear: space.is_linear() }
+        let detail = Detail::new(&picture);
+        Self { original, picture, pyramid, detail, linear: space.is_linear() }
     }
 
     /// Reads frame `index` of a side.
     pub fn read(frames: &dyn Frames, index: usize, space: ColourSpace) -> Result<Arc<Self>, Fault> {
-        Ok(Arc::new(Self::new(frames.frame(index)?, space)))
+        let picture = frames.frame(index)?;
+        let (got, expected) = (picture.size(), frames.size());
+        if got != expected {
+            return Err(Error::Size { side: "context", index, expected, got }.into());
+        }
+        Ok(Arc::new(Self::new(picture, space)))
     }
 }
 

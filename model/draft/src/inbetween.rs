@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use shot::{Picture, Size};
-use wide::f32x8;
+use shot::Picture;
 
 use crate::cut::{Likeness, likeness};
 use crate::flow::{self, Field, Settings};
 use crate::frame::Frame;
-use crate::plane::Grid;
-use crate::warp::Sampler;
+use crate::paint::render;
+use crate::plane::{Grid, Plane};
 
 /// Two frames with the motion between them in both directions.
 pub struct Pair {
@@ -24,6 +23,8 @@ pub struct Pair {
     pub backward: Field,
     /// How alike the two are.
     pub likeness: Likeness,
+    /// Per sample of either frame's grid: how much of a made picture is warped, the rest is dissolved.
+    trust: [Vec<f32>; 2],
 }
 
 /// What stands at one sample of the motion grid at time t: where to read both sides, in grid samples relative to here, and how
@@ -47,6 +48,15 @@ impl Cell {
     }
 }
 
+/// What stands around a pair in time: how the motion goes on before and after it. It lets motion curve.
+#[derive(Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// From the pair's earlier frame to the one before it, and how many times as long the pair's own step is.
+    pub before: Option<(&'a Field, f32)>,
+    /// From the pair's later frame to the one after it, and how many times as long the pair's own step is.
+    pub after: Option<(&'a Field, f32)>,
+}
+
 impl Pair {
     /// Searches the motion in both directions at once. `hints` are flows that may be near: forward, backward.
     pub fn new(a: Arc<Frame>, b: Arc<Frame>, hints: Option<(&Field, &Field)>, settings: &Settings) -> Self {
@@ -54,70 +64,205 @@ impl Pair {
             || flow::flow(&a.pyramid, &b.pyramid, hints.map(|h| h.0), settings),
             || flow::flow(&b.pyramid, &a.pyramid, hints.map(|h| h.1), settings),
         );
-        let likeness = likeness(a.pyramid.finest(), b.pyramid.finest(), &forward, &backward);
-        Self { a, b, forward, backward, likeness }
+        Self::with_flows(a, b, forward, backward)
+    }
+
+    /// A pair whose motion is known.
+    pub fn with_flows(a: Arc<Frame>, b: Arc<Frame>, forward: Field, backward: Field) -> Self {
+        let (la, lb) = (a.pyramid.finest(), b.pyramid.finest());
+        let likeness = likeness(la, lb, &forward, &backward);
+        let doubt = 1.0 + UNEXPLAINED * smoothstep((likeness.explained - 0.65) / 0.2);
+        let (trust_a, trust_b) = rayon::join(|| trust(la, lb, &forward, doubt), || trust(lb, la, &backward, doubt));
+        Self { a, b, forward, backward, likeness, trust: [trust_a, trust_b] }
     }
 
     /// The picture at time `t` between the two, 0 to 1.
     pub fn at(&self, t: f32) -> Picture {
-        let plan = self.plan(t);
+        self.between(t, &Bend::default())
+    }
+
+    /// The picture at time `t` with motion that curves as the neighbours say.
+    pub fn between(&self, t: f32, bend: &Bend) -> Picture {
+        let plan = self.plan(t, bend);
         render(&self.a, &self.b, self.forward.grid, &plan, t)
     }
 
-    fn plan(&self, t: f32) -> Vec<[f32; 8]> {
+    /// How the motion of this pair curves, from what stands around it.
+    pub fn bend(&self, around: Around<'_>) -> Bend {
+        let (a, b) = rayon::join(
+            || around.before.map(|(f, k)| acceleration(&self.forward, f, k)),
+            || around.after.map(|(f, k)| acceleration(&self.backward, f, k)),
+        );
+        Bend { a, b }
+    }
+
+    pub fn plan(&self, t: f32, bend: &Bend) -> Vec<[f32; 8]> {
         let grid = self.forward.grid;
         let mut plan = vec![[0.0; 8]; grid.len()];
         let s = 1.0 - t;
-        plan.par_chunks_mut(grid.width).enumerate().for_each(|(y, row)| {
+        let (la, lb) = (self.a.pyramid.finest(), self.b.pyramid.finest());
+        plan.par_chunks_mut(grid.width).with_min_len(4).enumerate().for_each(|(y, row)| {
+            let py = y as f32;
             for (x, cell) in row.iter_mut().enumerate() {
+                let px = x as f32;
                 let i = y * grid.width + x;
-                let (f, g) = ([self.forward.u[i], self.forward.v[i]], [self.backward.u[i], self.backward.v[i]]);
-                // Jiang et al., CVPR 2018, equation 4.
-                let a = std::array::from_fn(|c| -s * t * f[c] + t * t * g[c]);
-                let b = std::array::from_fn(|c| s * s * f[c] - s * t * g[c]);
-                *cell = Cell { a, b, wa: s, wb: t }.to_lanes();
+                // Jiang et al., CVPR 2018, equation 4, as a first guess of the vector from `a` to `b` that passes here at t …
+                let (u, v) = (s * self.forward.u[i] - t * self.backward.u[i], s * self.forward.v[i] - t * self.backward.v[i]);
+                // … then what either side says where that vector comes from.
+                let (u1, v1) = self.forward.nearest(px - t * u, py - t * v);
+                let (u2, v2) = self.backward.nearest(px + s * u, py + s * v);
+                let (u2, v2) = (-u2, -v2);
+                let off = |u: f32, v: f32| la.sample(px - t * u, py - t * v) - lb.sample(px + s * u, py + s * v);
+                let (d1, d2) = (off(u1, v1), off(u2, v2));
+                let (w1, w2) = (s * (d2 * d2 + NOISE), t * (d1 * d1 + NOISE));
+                let m = w1 / (w1 + w2);
+                let (u, v) = (m * u1 + (1.0 - m) * u2, m * v1 + (1.0 - m) * v2);
+                let (mut a, mut b) = ([-t * u, -t * v], [s * u, s * v]);
+                let shift = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
+                for c in 0..2 {
+                    a[c] += shift[c];
+                    b[c] += shift[c];
+                }
+                let trust = s * self.trust[0][i] + t * self.trust[1][i];
+                // A dissolve of less than a thirtieth is not seen and costs two more reads.
+                let trust = if trust > 0.97 { 1.0 } else { trust };
+                *cell = Cell { a, b, wa: s * trust, wb: t * trust }.to_lanes();
             }
         });
         plan
     }
 }
 
-/// Paints a plan at full size.
-pub fn render(a: &Frame, b: &Frame, grid: Grid, plan: &[[f32; 8]], t: f32) -> Picture {
-    let size = a.picture.size();
-    let (width, height) = (size.width as usize, size.height as usize);
-    let (sx, sy) = (width as f32 / grid.width as f32, height as f32 / grid.height as f32);
-    let reduction = crate::luma::reduction(width, height) as f32;
-    let scale = f32x8::new([reduction, reduction, reduction, reduction, 1.0, 1.0, 1.0, 1.0]);
-    let (pa, pb) = (Sampler::new(&a.picture, a.linear), Sampler::new(&b.picture, b.linear));
-    let _ = (sx, sy);
-    let mut pixels = vec![[0.0_f32; 4]; size.pixels()];
-    pixels.par_chunks_mut(width).with_min_len(8).enumerate().for_each_init(
-        || vec![[0.0_f32; 8]; grid.width + 1],
-        |line, (y, out)| {
-            let gy = ((y as f32 + 0.5) / reduction - 0.5).clamp(0.0, (grid.height - 1) as f32);
-            let iy = gy as usize;
-            let fy = f32x8::splat(gy - iy as f32);
-            let (top, low) = (&plan[iy * grid.width..], &plan[(iy + 1).min(grid.height - 1) * grid.width..]);
-            for (x, l) in line[..grid.width].iter_mut().enumerate() {
-                let (p, q) = (f32x8::new(top[x]), f32x8::new(low[x]));
-                *l = ((p + fy * (q - p)) * scale).to_array();
-            }
-            line[grid.width] = line[grid.width - 1];
-            for (x, o) in out.iter_mut().enumerate() {
-                let gx = ((x as f32 + 0.5) / reduction - 0.5).clamp(0.0, (grid.width - 1) as f32);
-                let ix = gx as usize;
-                let (p, q) = (f32x8::new(line[ix]), f32x8::new(line[ix + 1]));
-                let [ax, ay, bx, by, wa, wb, ..] = (p + f32x8::splat(gx - ix as f32) * (q - p)).to_array();
-                let (px, py) = (x as f32, y as f32);
-                let mut sum = pa.cubic(px + ax, py + ay) * wa + pb.cubic(px + bx, py + by) * wb;
-                let rest = 1.0 - wa - wb;
-                if rest > 1e-4 {
-                    sum += (pa.nearest(px, py) * (1.0 - t) + pb.nearest(px, py) * t) * rest;
-                }
-                *o = sum.to_array();
-            }
-        },
-    );
-    Picture::new(Size::new(size.width, size.height), pixels).unwrap_or_else(|_| Picture::filled(size, [0.0; 4]))
+/// Variance of the noise that two matching samples may differ by, in grey levels squared.
+const NOISE: f32 = 2.0;
+/// How many times less a warp is trusted in a pair whose change the flow does not explain: a dissolve, a flash, fire.
+const UNEXPLAINED: f32 = 20.0;
+/// Half the side of the window over which it is judged whether motion explains the change, in grid samples.
+const WINDOW: usize = 12;
+
+fn smoothstep(x: f32) -> f32 {
+    let x = x.clamp(0.0, 1.0);
+    x * x * (3.0 - 2.0 * x)
 }
+
+/// How much of a made picture shall be warped rather than dissolved, per sample: the two predictions' weights in proportion to
+/// how well each explains one frame by the other, which is the least expected squared error where their errors are independent.
+fn trust(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Vec<f32> {
+    let grid = from.grid();
+    let mut moved = vec![0.0; grid.len()];
+    let mut plain = vec![0.0; grid.len()];
+    moved.par_chunks_mut(grid.width).zip(plain.par_chunks_mut(grid.width)).enumerate().for_each(|(y, (m, p))| {
+        let (here, there) = (from.row(y), to.row(y));
+        for x in 0..grid.width {
+            let i = y * grid.width + x;
+            let d = here[x] - to.sample(x as f32 + flow.u[i], y as f32 + flow.v[i]);
+            m[x] = d * d;
+            p[x] = (here[x] - there[x]) * (here[x] - there[x]);
+        }
+    });
+    let (moved, plain) = (boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
+    moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * m + 1.0)).collect()
+}
+
+/// How a pair's motion curves: second differences of position on the grids of both frames, in grid samples per step².
+#[derive(Clone, Debug, Default)]
+pub struct Bend {
+    a: Option<Vec<[f32; 2]>>,
+    b: Option<Vec<[f32; 2]>>,
+}
+
+impl Bend {
+    /// How far the path through a point at time `t` lies off the straight line: the cubic through four positions in time
+    /// (Lagrange), or the parabola through three where only one side is known.
+    #[inline(always)]
+    fn shift(&self, grid: Grid, a: [f32; 2], b: [f32; 2], t: f32) -> [f32; 2] {
+        let at = |m: &Vec<[f32; 2]>, p: [f32; 2]| {
+            let x = (p[0].max(0.0) + 0.5) as usize;
+            let y = (p[1].max(0.0) + 0.5) as usize;
+            m[y.min(grid.height - 1) * grid.width + x.min(grid.width - 1)]
+        };
+        let (ka, kb) = match (&self.a, &self.b) {
+            (None, None) => return [0.0; 2],
+            (Some(_), Some(_)) => ((2.0 - t) / 3.0, (1.0 + t) / 3.0),
+            _ => (ONE_SIDED, ONE_SIDED),
+        };
+        let mut shift = [0.0; 2];
+        for (m, p, k) in [(&self.a, a, ka), (&self.b, b, kb)] {
+            if let Some(m) = m {
+                let v = at(m, p);
+                shift[0] += k * v[0];
+                shift[1] += k * v[1];
+            }
+        }
+        let curve = 0.5 * t * (1.0 - t);
+        [curve * shift[0], curve * shift[1]]
+    }
+}
+
+/// A parabola fitted to one side alone is trusted this much.
+const ONE_SIDED: f32 = 0.7;
+/// Accelerations up to this share of the motion are believed, twice that are not: what seems to turn that fast is a mismatch.
+const TURN: f32 = 0.5;
+/// Half the side of the window over which accelerations are averaged, in grid samples.
+const CALM: usize = 4;
+
+/// Second difference of position: `own` leads away from a frame in the pair's direction, `other` in the opposite one, over a
+/// step that is `1 / ratio` as long.
+fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 2]> {
+    let grid = own.grid;
+    let n = grid.len();
+    let (mut x, mut y) = (vec![0.0; n], vec![0.0; n]);
+    for i in 0..n {
+        let (u, v) = (own.u[i], own.v[i]);
+        let (p, q) = (other.u[i] * ratio, other.v[i] * ratio);
+        // For a parabola over steps 1 and 1/ratio: a = 2·(own + ratio·other) / (1 + 1/ratio).
+        let k = 2.0 / (1.0 + 1.0 / ratio);
+        let (ax, ay) = (k * (u + p), k * (v + q));
+        let motion = (u * u + v * v).min(p * p + q * q).sqrt();
+        let believed = (2.0 - (ax * ax + ay * ay).sqrt() / (TURN * motion + 0.01)).clamp(0.0, 1.0);
+        x[i] = ax * believed;
+        y[i] = ay * believed;
+    }
+    boxed(&x, grid, CALM).into_iter().zip(boxed(&y, grid, CALM)).map(|(x, y)| [x, y]).collect()
+}
+
+/// Mean over a square window, held at the edges: two passes of running sums.
+fn boxed(values: &[f32], grid: Grid, radius: usize) -> Vec<f32> {
+    let (w, h) = (grid.width, grid.height);
+    let r = radius as isize;
+    let side = (2 * radius + 1) as f32;
+    let mut across = vec![0.0; w * h];
+    across.par_chunks_mut(w).with_min_len(16).zip(values.par_chunks(w)).for_each(|(out, row)| {
+        let at = |x: isize| row[x.clamp(0, w as isize - 1) as usize];
+        let mut sum: f32 = (-r..=r).map(at).sum();
+        for (x, o) in out.iter_mut().enumerate() {
+            *o = sum / side;
+            sum += at(x as isize + r + 1) - at(x as isize - r);
+        }
+    });
+    let line = |y: isize| {
+        let y = y.clamp(0, h as isize - 1) as usize;
+        &across[y * w..(y + 1) * w]
+    };
+    let mut out = vec![0.0; w * h];
+    // Bands of fixed height, so that sums are formed in the same order whatever the number of threads.
+    out.par_chunks_mut(w * BAND).enumerate().for_each(|(band, rows)| {
+        let top = (band * BAND) as isize;
+        let mut sums = vec![0.0_f32; w];
+        for y in top - r..=top + r {
+            sums.iter_mut().zip(line(y)).for_each(|(s, v)| *s += v);
+        }
+        for (k, row) in rows.chunks_mut(w).enumerate() {
+            let y = top + k as isize;
+            let (come, go) = (line(y + r + 1), line(y - r));
+            for (((o, s), c), g) in row.iter_mut().zip(&mut sums).zip(come).zip(go) {
+                *o = *s / side;
+                *s += c - g;
+            }
+        }
+    });
+    out
+}
+
+/// Rows that one running sum walks down.
+const BAND: usize = 64;

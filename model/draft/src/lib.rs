@@ -11,7 +11,7 @@
 //!
 //! Life cycle of a made frame: [`frame`] heals a picture and takes its luma; [`flow`] finds the motion of a pair in both
 //! directions; [`inbetween`] plans, for a time between the two, where each sample comes from and how much each side counts, and
-//! paints the plan at full size through [`warp`]. [`cut`] keeps anything from being warped across a cut. [`reel`] walks a strip
+//! [`paint`] paints the plan at full size. [`cut`] keeps anything from being warped across a cut. [`reel`] walks a strip
 //! with a handful of frames in memory, whatever its length.
 //!
 //! Threads: an engine is called from one thread and spreads its work with rayon; no result depends on how many threads there
@@ -23,6 +23,7 @@
 pub mod bridge;
 pub mod camera;
 pub mod cut;
+mod detail;
 mod engine;
 mod error;
 pub mod extend;
@@ -30,11 +31,12 @@ pub mod flow;
 pub mod frame;
 pub mod inbetween;
 pub mod luma;
+pub mod paint;
 pub mod plane;
 pub mod reel;
 pub mod retime;
 pub mod still;
-pub mod warp;
+mod warp;
 
 pub use engine::Draft;
 pub use error::Error;

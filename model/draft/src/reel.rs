@@ -7,7 +7,7 @@ use shot::{ColourSpace, Fault, Frames, Picture, Size};
 
 use crate::flow::Settings;
 use crate::frame::Frame;
-use crate::inbetween::Pair;
+use crate::inbetween::{Around, Bend, Pair};
 
 /// Frames held at once: the four around a gap and two that are shared with the next step.
 const FRAMES: usize = 6;
@@ -21,12 +21,13 @@ pub struct Reel<'a> {
     settings: Settings,
     held: VecDeque<(usize, Arc<Frame>)>,
     pairs: VecDeque<(usize, Arc<Pair>)>,
+    bend: Option<(usize, Bend)>,
 }
 
 impl<'a> Reel<'a> {
     /// A reel over `frames`, whose encoding is `space`.
     pub fn new(frames: &'a dyn Frames, space: ColourSpace, settings: Settings) -> Self {
-        Self { frames, space, settings, held: VecDeque::new(), pairs: VecDeque::new() }
+        Self { frames, space, settings, held: VecDeque::new(), pairs: VecDeque::new(), bend: None }
     }
 
     /// How many frames there are.
@@ -72,7 +73,21 @@ impl<'a> Reel<'a> {
 
     /// The picture a part `t` of the way from frame `index` to the next.
     pub fn between(&mut self, index: usize, t: f32) -> Result<Picture, Fault> {
-        Ok(self.pair(index)?.at(t))
+        if self.bend.as_ref().is_none_or(|b| b.0 != index) {
+            // In the order of time, so that every pair finds the one before it as its hint.
+            let before = if index > 0 { Some(self.pair(index - 1)?) } else { None };
+            let pair = self.pair(index)?;
+            let after = if index + 2 < self.count() { Some(self.pair(index + 1)?) } else { None };
+            let whole = |p: &&Arc<Pair>| !p.likeness.is_cut();
+            let around = Around {
+                before: before.as_ref().filter(whole).map(|p| (&p.backward, 1.0)),
+                after: after.as_ref().filter(whole).map(|p| (&p.forward, 1.0)),
+            };
+            self.bend = Some((index, pair.bend(around)));
+        }
+        let pair = self.pair(index)?;
+        let Some((_, bend)) = &self.bend else { return Err(Fault::internal("a pair lost its bend")) };
+        Ok(pair.between(t, bend))
     }
 
     /// The picture a part `t` of the way across a hole of `missing` frames after frame `index`.

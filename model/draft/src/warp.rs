@@ -3,82 +3,93 @@
 use shot::Picture;
 use wide::f32x4;
 
-/// Reads a picture between its pixels. Positions outside are held at the edge.
+use crate::detail::Detail;
+use crate::frame::Frame;
+
+/// Reads a frame between its pixels.
 pub struct Sampler<'a> {
     pixels: &'a [[f32; 4]],
+    detail: &'a Detail,
     width: usize,
     height: usize,
     bounded: bool,
 }
 
+/// Where to read: the pixel above and to the left, and how far on to the next ones, 0 to 1.
+#[derive(Clone, Copy)]
+pub struct Spot {
+    /// Column.
+    pub x: usize,
+    /// Row.
+    pub y: usize,
+    /// To the right.
+    pub fx: f32,
+    /// Downward.
+    pub fy: f32,
+}
+
 impl<'a> Sampler<'a> {
-    /// `bounded` keeps what is read within the range of the four nearest pixels: needed in linear light, where the lobes of a
-    /// cubic beside a highlight would reach far below black.
-    pub fn new(picture: &'a Picture, bounded: bool) -> Self {
-        Self { pixels: picture.pixels(), width: picture.width(), height: picture.height(), bounded }
+    /// In linear light what is read is kept within the range of the four nearest pixels: the lobes of a cubic beside a
+    /// highlight would reach far below black.
+    pub fn new(frame: &'a Frame) -> Self {
+        let picture: &Picture = &frame.picture;
+        Self { pixels: picture.pixels(), detail: &frame.detail, width: picture.width(), height: picture.height(), bounded: frame.linear }
     }
 
-    /// The nearest pixel.
+    /// One pixel of the row that starts at `start`.
     #[inline(always)]
-    pub fn nearest(&self, x: f32, y: f32) -> f32x4 {
-        let ix = (x.clamp(0.0, (self.width - 1) as f32) + 0.5) as usize;
-        let iy = (y.clamp(0.0, (self.height - 1) as f32) + 0.5) as usize;
-        f32x4::new(self.pixels[iy * self.width + ix])
+    pub fn pixel(&self, i: usize) -> f32x4 {
+        f32x4::new(self.pixels[i])
+    }
+
+    /// The value at a spot inside the picture: cubic where the picture has detail, linear where both are the same.
+    #[inline(always)]
+    pub fn read(&self, s: Spot) -> f32x4 {
+        let inside = s.x.wrapping_sub(1) < self.width.wrapping_sub(3) && s.y.wrapping_sub(1) < self.height.wrapping_sub(3);
+        if inside && self.width > 3 && self.height > 3 && self.detail.at(s.x, s.y) { self.cubic(s) } else { self.linear(s) }
     }
 
     /// Bilinear.
     #[inline(always)]
-    pub fn linear(&self, x: f32, y: f32) -> f32x4 {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (ix, iy) = (x as usize, y as usize);
-        let (fx, fy) = (f32x4::splat(x - ix as f32), f32x4::splat(y - iy as f32));
-        let i = iy * self.width + ix;
-        let j = if iy + 1 < self.height { i + self.width } else { i };
-        let step = usize::from(ix + 1 < self.width);
-        let (a, b) = (f32x4::new(self.pixels[i]), f32x4::new(self.pixels[i + step]));
-        let (c, d) = (f32x4::new(self.pixels[j]), f32x4::new(self.pixels[j + step]));
+    fn linear(&self, s: Spot) -> f32x4 {
+        let (fx, fy) = (f32x4::splat(s.fx), f32x4::splat(s.fy));
+        let i = s.y * self.width + s.x;
+        let j = if s.y + 1 < self.height { i + self.width } else { i };
+        let step = usize::from(s.x + 1 < self.width);
+        let (a, b) = (self.pixel(i), self.pixel(i + step));
+        let (c, d) = (self.pixel(j), self.pixel(j + step));
         let top = a + fx * (b - a);
         let low = c + fx * (d - c);
         top + fy * (low - top)
     }
 
-    /// Catmull–Rom, the cubic that passes through the samples (Keys, 1981, a = −½).
+    /// Catmull–Rom, the cubic that passes through the samples (Keys, 1981, a = −½). All taps must lie inside.
     #[inline(always)]
-    pub fn cubic(&self, x: f32, y: f32) -> f32x4 {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (ix, iy) = (x as usize, y as usize);
-        let (fx, fy) = (x - ix as f32, y - iy as f32);
-        if ix == 0 || iy == 0 || ix + 2 >= self.width || iy + 2 >= self.height {
-            return self.linear(x, y);
+    fn cubic(&self, s: Spot) -> f32x4 {
+        let [k0, k1, k2, k3] = keys(s.fx).map(f32x4::splat);
+        let [l0, l1, l2, l3] = keys(s.fy).map(f32x4::splat);
+        let i = (s.y - 1) * self.width + s.x - 1;
+        let line = |k: usize| {
+            let Some([a, b, c, d]) = self.pixels.get(i + k * self.width..).and_then(|p| p.first_chunk::<4>()) else {
+                return f32x4::splat(0.0);
+            };
+            (f32x4::new(*a) * k0 + f32x4::new(*b) * k1) + (f32x4::new(*c) * k2 + f32x4::new(*d) * k3)
+        };
+        let sum = (line(0) * l0 + line(1) * l1) + (line(2) * l2 + line(3) * l3);
+        if !self.bounded {
+            return sum;
         }
-        let (kx, ky) = (keys(fx), keys(fy));
-        let i = (iy - 1) * self.width + ix - 1;
-        let mut sum = f32x4::splat(0.0);
-        let (mut low, mut high) = (f32x4::splat(f32::MAX), f32x4::splat(f32::MIN));
-        for (k, wy) in ky.into_iter().enumerate() {
-            let p = &self.pixels[i + k * self.width..i + k * self.width + 4];
-            let (a, b, c, d) = (f32x4::new(p[0]), f32x4::new(p[1]), f32x4::new(p[2]), f32x4::new(p[3]));
-            let line = a * kx[0] + b * kx[1] + c * kx[2] + d * kx[3];
-            sum += line * wy;
-            if self.bounded && (k == 1 || k == 2) {
-                low = low.min(b).min(c);
-                high = high.max(b).max(c);
-            }
-        }
-        if self.bounded { sum.max(low).min(high) } else { sum }
+        let j = i + self.width + 1;
+        let (a, b) = (self.pixel(j), self.pixel(j + 1));
+        let (c, d) = (self.pixel(j + self.width), self.pixel(j + self.width + 1));
+        sum.max(a.min(b).min(c.min(d))).min(a.max(b).max(c.max(d)))
     }
 }
 
 /// The four weights of Keys' cubic at fraction `f`.
 #[inline(always)]
-fn keys(f: f32) -> [f32x4; 4] {
+fn keys(f: f32) -> [f32; 4] {
     let g = 1.0 - f;
-    [
-        f32x4::splat(-0.5 * f * g * g),
-        f32x4::splat(g * (1.0 + f - 1.5 * f * f)),
-        f32x4::splat(f * (1.0 + g - 1.5 * g * g)),
-        f32x4::splat(-0.5 * g * f * f),
-    ]
+    let (p, q) = (-0.5 * f * g * g, -0.5 * g * f * f);
+    [p, g - 2.0 * p + q, f - 2.0 * q + p, q]
 }

@@ -45,6 +45,15 @@ impl Field {
         (mix(&self.u), mix(&self.v))
     }
 
+    /// The vector of the nearest sample, held at the edges.
+    #[inline(always)]
+    pub fn nearest(&self, x: f32, y: f32) -> (f32, f32) {
+        let ix = (x.max(0.0) + 0.5) as usize;
+        let iy = (y.max(0.0) + 0.5) as usize;
+        let i = iy.min(self.grid.height - 1) * self.grid.width + ix.min(self.grid.width - 1);
+        (self.u[i], self.v[i])
+    }
+
     /// The same motion on another grid of the same picture.
     pub fn resized(&self, grid: Grid) -> Self {
         let (sx, sy) = (grid.width as f32 / self.grid.width as f32, grid.height as f32 / self.grid.height as f32);
@@ -72,9 +81,9 @@ pub struct Settings {
 
 impl Settings {
     /// For a take that is looked at.
-    pub const FINAL: Self = Self { effort: Effort { stride: 4, steps: 12, passes: 2 }, smoothing: Smoothing::FINAL };
+    pub const FINAL: Self = Self { effort: Effort { stride: 4, steps: 12, passes: 4 }, smoothing: Smoothing::FINAL };
     /// For the fastest idea of a take.
-    pub const DRAFT: Self = Self { effort: Effort { stride: 5, steps: 6, passes: 1 }, smoothing: Smoothing::DRAFT };
+    pub const DRAFT: Self = Self { effort: Effort { stride: 5, steps: 6, passes: 2 }, smoothing: Smoothing::DRAFT };
 }
 
 /// A picture's pyramid, finest first, made once and used for the pairs on both of its sides.

@@ -28,8 +28,8 @@ pub struct Smoothing {
 }
 
 impl Smoothing {
-    /// The paper's weights (its section 3: δ = 5, γ = 10, α = 10); α is doubled, which real footage with its noise rewards.
-    pub const FINAL: Self = Self { alpha: 20.0, delta: 5.0, gamma: 10.0, rounds: 5, sweeps: 5 };
+    /// The paper's weights (its section 3).
+    pub const FINAL: Self = Self { alpha: 10.0, delta: 5.0, gamma: 10.0, rounds: 5, sweeps: 5 };
     /// Less work.
     pub const DRAFT: Self = Self { rounds: 2, sweeps: 3, ..Self::FINAL };
 }
