@@ -94,3 +94,23 @@ fn several_takes_differ_in_their_seed_alone() {
     let shown = String::from_utf8_lossy(&s.ok(["takes", "show", ids[0]]).stdout).into_owned();
     assert!(shown.contains("seed 7") && shown.contains("as they were made"), "{shown}");
 }
+
+#[test]
+fn a_context_file_stands_for_both_sides_and_its_mistakes_are_named() {
+    let s = Scratch::new();
+    for (name, span) in [("tail", "44-50"), ("head", "53-59")] {
+        s.ok(["retime", "--clip", &clip(span), "--factor", "1", "--quiet", "-o", name]);
+    }
+    let context = serde_json::json!({"version": 1, "rate": "25", "timecode": "01:00:02:00", "colour": "rec709",
+        "tail": {"frames": "tail/%06d.png"}, "head": {"frames": "head/%06d.png"}});
+    std::fs::write(s.path("context.json"), context.to_string()).unwrap();
+    s.ok(["bridge", "--context", "context.json", "--frames", "3", "--quiet", "-o", "made.mov"]);
+    let p = probe(&s.path("made.mov"));
+    assert_eq!(stream(&p, "video")["nb_read_frames"], "3");
+    assert_eq!(stream(&p, "data")["tags"]["timecode"], "01:00:02:00");
+
+    std::fs::write(s.path("bad.json"), context.to_string().replace("\"25\"", "\"fast\"")).unwrap();
+    assert!(s.fails(1, ["bridge", "--context", "bad.json", "--frames", "3", "-o", "x"]).contains("fast"));
+    std::fs::write(s.path("gone.json"), context.to_string().replace("tail/", "nowhere/")).unwrap();
+    assert!(s.fails(1, ["bridge", "--context", "gone.json", "--frames", "3", "-o", "x"]).contains("nowhere"));
+}
