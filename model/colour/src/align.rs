@@ -229,10 +229,10 @@ fn find_one(clip: &View, reference: &View, patches: &[Patch], (x, y): (isize, is
     let second = scores.iter().filter(|s| (s.1 - best.1).abs() > 2 || (s.2 - best.2).abs() > 2).max_by(|a, b| a.0.total_cmp(&b.0)).copied();
     let mut found: Option<(f32, (isize, isize))> = None;
     for candidate in [Some(best), second].into_iter().flatten() {
-        if let Some(refined) = refine(clip, reference, (x, y), (candidate.1, candidate.2)) {
-            if found.is_none_or(|f| refined.0 > f.0) {
-                found = Some(refined);
-            }
+        if let Some(refined) = refine(clip, reference, (x, y), (candidate.1, candidate.2))
+            && found.is_none_or(|f| refined.0 > f.0)
+        {
+            found = Some(refined);
         }
     }
     let (score, shift) = found?;

@@ -152,7 +152,7 @@ mod canon {
     const LOWER: f32 = 0.127_839_01;
     /// The line ends where the logarithms begin, in reflectance / 0.9 and in code.
     const LINE_LIGHT: f32 = 0.014;
-    const LINE_CODE: (f32, f32) = (0.097_465_473, 0.152_778_91);
+    const LINE_CODE: (f32, f32) = (0.097_465_473_f64 as f32, 0.152_778_91_f64 as f32);
 
     #[inline(always)]
     pub(super) fn encode(light: f32) -> f32 {
@@ -180,7 +180,7 @@ mod srgb {
 
     const BREAK_CODE: f32 = (0.055 / 1.4) as f32;
     /// The slope of the line that touches the power there.
-    const SLOPE: f32 = 12.923_210_180_787_861;
+    const SLOPE: f32 = 12.923_210_180_787_86_f64 as f32;
 
     #[inline(always)]
     pub(super) fn encode(x: f32) -> f32 {
@@ -231,7 +231,7 @@ mod hlg {
 
     const A: f32 = 0.178_832_77;
     const B: f32 = 0.284_668_92;
-    const C: f32 = 0.559_910_73;
+    const C: f32 = 0.559_910_73_f64 as f32;
     const LN_2: f32 = std::f32::consts::LN_2;
 
     #[inline(always)]
@@ -261,14 +261,8 @@ fn map(plane: &mut [f32], curve: impl Fn(f32) -> f32) {
 
 #[inline(always)]
 fn hold(x: f32) -> f32 {
-    // Written so that NaN passes through: one bad pixel must stay recognisable, not become white.
-    if x > LIGHT_LIMIT {
-        LIGHT_LIMIT
-    } else if x < -LIGHT_LIMIT {
-        -LIGHT_LIMIT
-    } else {
-        x
-    }
+    // `clamp` lets NaN through: one bad pixel stays recognisable and does not become white.
+    x.clamp(-LIGHT_LIMIT, LIGHT_LIMIT)
 }
 
 /// Turns one channel of code values into light, in place.

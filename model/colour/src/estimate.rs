@@ -150,7 +150,7 @@ fn decide(views: &[Overlap], space: ColourSpace) -> Match {
                 pairs = gather(&model, false);
                 model = fit::fit(kind, &pairs, space, model);
             }
-            (pairs.len() >= ENOUGH).then(|| Candidate { kind, model, agreement: held_out(kind, &pairs, space, model), pairs })
+            (pairs.len() >= ENOUGH && varied(&pairs)).then(|| Candidate { model, agreement: held_out(kind, &pairs, space, model), pairs })
         })
         .collect();
     // A family with more numbers must earn them.
@@ -180,8 +180,18 @@ const COLOURLESS: f64 = 2.0;
 /// A change of the middle tones beyond this is not a grade's: the light changed, or the camera's exposure.
 const STOPS: f64 = 1.0;
 
+/// Whether there is more than one colour on either side: a flat picture may be of anything.
+fn varied(pairs: &[Pair]) -> bool {
+    let spread = |side: fn(&Pair) -> [f64; 3]| {
+        (0..3).any(|c| {
+            let (low, high) = pairs.iter().map(|p| side(p)[c]).fold((f64::MAX, f64::MIN), |a, v| (a.0.min(v), a.1.max(v)));
+            high - low > FLOOR
+        })
+    };
+    spread(|p| p.from) && spread(|p| p.to)
+}
+
 struct Candidate {
-    kind: Kind,
     model: Model,
     /// Share of the pairs, held out from the fit, that it explains.
     agreement: f64,
@@ -199,7 +209,7 @@ impl Candidate {
     fn exposure(&self, space: ColourSpace) -> Self {
         let of = |kind| {
             let model = fit::fit(kind, &self.pairs, space, Model::IDENTITY);
-            Self { kind, model, agreement: agreement(&model, &self.pairs, space), pairs: self.pairs.clone() }
+            Self { model, agreement: agreement(&model, &self.pairs, space), pairs: self.pairs.clone() }
         };
         let (gain, lift) = (of(Kind::Exposure), of(Kind::Lift));
         if lift.agreement > 1.02 * gain.agreement { lift } else { gain }
@@ -225,7 +235,7 @@ impl Candidate {
         let pairs = exposure.undone(&self.pairs, space);
         let same = agreement(&Model::IDENTITY, &pairs, space);
         let model = fit::fit(Kind::Gain, &pairs, space, Model::IDENTITY);
-        let found = Self { kind: Kind::Gain, model, agreement: agreement(&model, &pairs, space), pairs };
+        let found = Self { model, agreement: agreement(&model, &pairs, space), pairs };
         let sure = found.agreement > EVIDENCE * same && found.seen(space) > COLOURLESS && found.stops(space).abs() < STOPS / 2.0;
         if sure { model.finish(space) } else { Match::identity(space) }
     }

@@ -19,7 +19,7 @@ pub struct Cdl {
     pub power: [f64; 3],
     /// 0 is grey, 1 leaves colour as it is.
     pub saturation: f64,
-    /// Mean CIEDE2000 between this CDL and the match itself over a grid of colours of the display.
+    /// Mean CIEDE2000 between this CDL and the match itself over colours of the display of up to half saturation.
     pub mean_error: f64,
 }
 
@@ -73,12 +73,15 @@ impl Match {
         self.colour(rgb.map(|v| through(curve::decode, v))).map(|v| through(curve::encode, v))
     }
 
-    /// The nearest CDL on code values, found by damped least squares over a 9³ grid of colours that stay within 0 to 1.
+    /// The nearest CDL on code values, found by damped least squares over a 9³ grid of colours that stay within 0 to 1, drawn
+    /// halfway to grey: a CDL cannot turn hues, and pictures are made of such colours rather than of pure primaries.
     pub fn cdl(&self) -> Cdl {
         const N: i32 = 9;
         let mut grid = Vec::new();
         for i in 0..N.pow(3) {
-            let x = [i % N, i / N % N, i / (N * N)].map(|v| f64::from(v) / f64::from(N - 1));
+            let full = [i % N, i / N % N, i / (N * N)].map(|v| f64::from(v) / f64::from(N - 1));
+            let grey = full.iter().sum::<f64>() / 3.0;
+            let x = full.map(|v| (v + grey) / 2.0);
             let y = self.code(x);
             if y.iter().all(|v| (-0.02..=1.02).contains(v)) {
                 grid.push((x, y));

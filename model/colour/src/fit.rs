@@ -228,9 +228,8 @@ pub(crate) fn solve<const N: usize>(mut m: [[f64; N]; N], mut y: [f64; N]) -> Op
         y.swap(k, pivot);
         for i in k + 1..N {
             let f = m[i][k] / m[k][k];
-            for j in k..N {
-                m[i][j] -= f * m[k][j];
-            }
+            let above = m[k];
+            m[i].iter_mut().zip(above).skip(k).for_each(|(a, b)| *a -= f * b);
             y[i] -= f * y[k];
         }
     }

@@ -7,7 +7,7 @@
 //! [`Match::estimate`] looks at frames of a clip and of its neighbour, finds what both show, and gives the [`Match`] that carries
 //! the clip's look to the neighbour's: often, and by intent, exactly nothing. A match is applied to pictures, weakened
 //! ([`Match::scaled`]), drifted from one neighbour's look to the other's ([`Match::lerp`]), and written for a host
-//! ([`Match::to_cube`], [`Match::to_cdl`]). [`delta_e2000`] tells how well it worked.
+//! ([`Match::to_cube`], [`Match::to_cdl`]). [`delta_e2000`] and [`measure`] tell how well it worked.
 //!
 //! Life cycle: estimate once per shot, apply per frame. Threads: everything is a plain value or function; work on whole pictures
 //! spreads over rayon's current pool and gives the same bits on any number of threads.
@@ -25,6 +25,7 @@ mod fast;
 mod fit;
 pub mod gamut;
 mod grade;
+pub mod measure;
 
 pub use convert::{convert, decode, encode};
 pub use difference::{delta_e2000, lab, lab_of};
