@@ -214,7 +214,7 @@ mod tests {
             let period = 60.0 / bpm * f64::from(RATE);
             for beat in &found.value.beats {
                 let phase = ((*beat as f64 - 3_000.0) / period).rem_euclid(1.0);
-                assert!(phase < 0.06 || phase > 0.94, "{bpm}: {phase}");
+                assert!(!(0.06..=0.94).contains(&phase), "{bpm}: {phase}");
             }
         }
     }

@@ -41,10 +41,10 @@ impl Side {
     pub fn new(sound: &Sound, channels: usize, edge: Edge, floor: Option<bool>, spectrum: &Spectrum) -> Result<Self, Error> {
         let neighbour = Neighbour::new(sound, channels, edge)?;
         let voices = voice::find(&neighbour);
-        let over_floor = floor.unwrap_or_else(|| voices.are_dialogue());
         let tracks: Vec<Vec<PerBand>> = neighbour.channels.iter().map(|c| spectrum.track(c)).collect();
         let count = tracks.first().map_or(0, Vec::len);
         let together = together(&tracks);
+        let over_floor = floor.unwrap_or_else(|| voices.are_dialogue() || voice::is_syllabic(&together));
         let knocks = knocks::find(&together);
         let mut foreground = vec![false; neighbour.len().div_ceil(CELL)];
         for (from, len) in knocks.iter().map(|(from, len)| (from * HOP, len * HOP)).chain(voices.stretches.iter().copied()) {
