@@ -11,6 +11,9 @@ use crate::picture::Area;
 use crate::render::RenderArgs;
 use crate::status::Status;
 
+/// Small, because a sweep makes hundreds of lives.
+const SIZE: (f64, f64) = (24.0, 16.0);
+
 /// Sends every action in every context of the host and gives the answers with their names. Buttons are pressed too: a bundle with a
 /// worker beside it would start it.
 pub fn exercise(plugin: &Plugin) -> Vec<(String, Status)> {
@@ -20,7 +23,7 @@ pub fn exercise(plugin: &Plugin) -> Vec<(String, Status)> {
     for context in plugin.host().inner.state.quirks.contexts.clone() {
         let mut push = |what: &str, status: Status| answers.push((format!("{what} in {context:?}"), status));
         push("DescribeInContext", of(plugin.describe_in_context(context).map(|_| ())));
-        match plugin.create(context, &Setup::connected(context)) {
+        match plugin.create(context, &Setup::sized(context, SIZE.0, SIZE.1)) {
             Err(status) => push("CreateInstance", status),
             Ok(instance) => {
                 push("CreateInstance", Status::OK);
