@@ -20,7 +20,7 @@ fn main() -> Outcome {
     let source = "gradients=s=1920x1080:r=25:c0=0x203040:c1=0xC0A080:x0=0:y0=0:x1=1900:y1=1000,noise=alls=6:allf=t";
     for (name, codec) in [
         ("8.mp4", "-c:v libx264 -preset veryfast -pix_fmt yuv420p"),
-        ("10.mov", "-c:v prores_ks -profile:v 3 -pix_fmt yuv422p10le"),
+        ("10.mov", "-c:v prores_ks -profile:v 3 -q:v 2 -pix_fmt yuv422p10le"),
         ("%06d.png", "-start_number 0 -pix_fmt rgb24"),
     ] {
         let mut make = std::process::Command::new(tools.ffmpeg());

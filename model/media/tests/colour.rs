@@ -65,10 +65,9 @@ fn colour_spaces_follow_the_transfer_tag_and_the_reference_wins() {
         let path = home.path().join("t.mkv");
         ffmpeg(&format!("-f lavfi -i color=gray:s=64x36:r=25 -frames:v 2 -c:v ffv1 -pix_fmt yuv420p -color_trc {transfer}"), &path);
         // Looked at anew, though the path is the same: another file stands there.
-        let tools = tools();
-        assert_eq!(tools.probe(&ClipRef::whole(&path)).unwrap().colour, space);
+        assert_eq!(tools().probe(&ClipRef::whole(&path)).unwrap().colour, space);
         let named = ClipRef { colour: Some(ColourSpace::SLog3), rate: Some(Rate::whole(50)), ..ClipRef::whole(&path) };
-        let info = tools.probe(&named).unwrap();
+        let info = tools().probe(&named).unwrap();
         assert_eq!((info.colour, info.rate), (ColourSpace::SLog3, Rate::whole(50)));
     }
 }

@@ -10,8 +10,10 @@ use shot::Picture;
 /// Twelve blocks of 16 pixels in the top rows hold the frame's number, lowest bit on the left; black is 0.
 const BITS: u32 = 12;
 
+/// The tools, found once: what they remember of a file is then tested too.
 pub fn tools() -> Tools {
-    Tools::find().unwrap()
+    static FOUND: std::sync::LazyLock<Tools> = std::sync::LazyLock::new(|| Tools::find().unwrap());
+    FOUND.clone()
 }
 
 /// Runs ffmpeg with arguments split at spaces, and `out` last.
