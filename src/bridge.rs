@@ -24,7 +24,11 @@ pub fn run(args: &Bridge, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
         return seams(args.seams.as_deref(), &place, &take);
     }
     let (Some(tail), Some(head)) = (&args.tail, &args.head) else {
-        return Err(Fault::new(Code::Argument, "a bridge needs what stands before and after the hole", "give --tail and --head, or --context"));
+        return Err(Fault::new(
+            Code::Argument,
+            "a bridge needs what stands before and after the hole",
+            "give --tail and --head, or --context",
+        ));
     };
     let tail = Known::probe(&place.tools, &tail.0, args.common.colour)?;
     let head = Known::probe(&place.tools, &head.0, args.common.colour)?;

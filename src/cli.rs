@@ -352,6 +352,20 @@ pub struct Retime {
     pub out: PathBuf,
 }
 
+/// What is made of the neighbours' sound.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum SoundKind {
+    /// Whatever the neighbours are
+    #[default]
+    Auto,
+    /// The floor under voices and events
+    RoomTone,
+    /// The neighbours' texture
+    Ambience,
+    /// Music, joined on the beat
+    Music,
+}
+
 /// `pickup sound`
 #[derive(Debug, Args)]
 pub struct SoundOnly {
@@ -364,6 +378,15 @@ pub struct SoundOnly {
     /// Length
     #[arg(long, value_name = "S")]
     pub seconds: f64,
+    /// What is made of the neighbours' sound
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub kind: SoundKind,
+    /// Beats per minute of the music, where you know them
+    #[arg(long, value_name = "BPM")]
+    pub tempo: Option<f64>,
+    /// Key of the music, where you know it, such as "F# minor"
+    #[arg(long, value_name = "KEY", value_parser = |t: &str| t.parse::<sound::Key>().map_err(|e| e.to_string()))]
+    pub key: Option<sound::Key>,
     /// What it should sound like (for engines that can)
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub prompt: String,

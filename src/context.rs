@@ -222,11 +222,7 @@ fn keep(tools: &media::Tools, request: &Request) -> Result<Kept, Fault> {
         Keep::Picture => Ok(Kept { picture: Some(open(tools, request, clip)?), sound: None }),
         Keep::Sound => {
             let (start, frames) = clip.span.map_or((0, i64::from(request.frames)), |s| (s.start().0, s.frames()));
-            let from = SoundRef {
-                path: clip.path.clone(),
-                start: request.rate.seconds(start),
-                length: Some(request.rate.seconds(frames)),
-            };
+            let from = SoundRef { path: clip.path.clone(), start: request.rate.seconds(start), length: Some(request.rate.seconds(frames)) };
             let sound = hear(tools, request, &from)?.map(|s| {
                 let mut channels = s.into_channels();
                 channels.iter_mut().for_each(|c| c.resize(request.total_samples().0.max(0) as usize, 0.0));

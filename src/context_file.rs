@@ -47,10 +47,15 @@ struct SideFile {
 /// A request whose context comes from such a file. Names in it are relative to its folder.
 pub fn request(tools: &media::Tools, file: &Path, task: Task, length: Length, common: &Common) -> Result<Request, Fault> {
     let file = place::absolute(file)?;
-    let text = std::fs::read_to_string(&file)
-        .map_err(|e| Fault::new(Code::Input, format!("{} cannot be read: {e}", file.display()), "give the context.json that the timeline script wrote"))?;
+    let text = std::fs::read_to_string(&file).map_err(|e| {
+        Fault::new(Code::Input, format!("{} cannot be read: {e}", file.display()), "give the context.json that the timeline script wrote")
+    })?;
     let context: ContextFile = serde_json::from_str(&text).map_err(|e| {
-        Fault::new(Code::Input, format!("{} is not a context file: {e}", file.display()), "see docs/context.schema.json, or have the script write it again")
+        Fault::new(
+            Code::Input,
+            format!("{} is not a context file: {e}", file.display()),
+            "see docs/context.schema.json, or have the script write it again",
+        )
     })?;
     if context.version != VERSION {
         return Err(Fault::new(
@@ -72,7 +77,11 @@ pub fn request(tools: &media::Tools, file: &Path, task: Task, length: Length, co
         (Some(size), _) => size,
         (None, Some(clip)) => tools.probe(clip)?.size,
         (None, None) => {
-            return Err(Fault::new(Code::Input, format!("{} names no frames and no size", file.display()), "add tail.frames, head.frames or size"));
+            return Err(Fault::new(
+                Code::Input,
+                format!("{} names no frames and no size", file.display()),
+                "add tail.frames, head.frames or size",
+            ));
         }
     };
     let mut request = Request::new(task, place::frames(length, context.rate)?, context.rate, size);

@@ -163,9 +163,7 @@ fn sound_of(
     let mut channels: Vec<Vec<f32>> = Vec::new();
     for (i, channel) in whole.channels().iter().enumerate() {
         let mut all = Vec::new();
-        let part = |n: Option<&Neighbour>| {
-            n.and_then(|n| n.sound.as_ref()).and_then(|s| s.channels().get(i)).cloned().unwrap_or_default()
-        };
+        let part = |n: Option<&Neighbour>| n.and_then(|n| n.sound.as_ref()).and_then(|s| s.channels().get(i)).cloned().unwrap_or_default();
         all.extend(part(before));
         all.extend_from_slice(channel.get(cut.clone()).unwrap_or_default());
         all.extend(part(after));

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use shot::{Code, Fault};
+use worker::conformance::{self, Check};
 
 use crate::cli::Doctor;
 use crate::{engines, place};
 
-struct Check { name: String, ok: bool, detail: String, remedy: String }
 /// Runs the command. It fails when something that is needed is missing.
 pub fn run(args: &Doctor) -> Result<(), Fault> {
     let checks = match &args.engine {
@@ -26,7 +26,11 @@ pub fn run(args: &Doctor) -> Result<(), Fault> {
     }
     let failed = checks.iter().filter(|c| !c.ok).count();
     if failed > 0 {
-        return Err(Fault::new(Code::Missing, format!("{failed} of {} checks failed", checks.len()), "follow the remedies above, then run it again"));
+        return Err(Fault::new(
+            Code::Missing,
+            format!("{failed} of {} checks failed", checks.len()),
+            "follow the remedies above, then run it again",
+        ));
     }
     Ok(())
 }
@@ -34,7 +38,7 @@ pub fn run(args: &Doctor) -> Result<(), Fault> {
 fn engine(program: &Path) -> Result<Vec<Check>, Fault> {
     let scratch = tempfile::tempdir()
         .map_err(|e| Fault::new(Code::Output, format!("no temporary folder can be made: {e}"), "free some space, or set TMPDIR"))?;
-    let _ = (program, scratch); Ok(Vec::new())
+    Ok(conformance::check(&place::absolute(program)?, scratch.path()))
 }
 
 fn machine(args: &Doctor) -> Vec<Check> {
@@ -58,7 +62,11 @@ fn machine(args: &Doctor) -> Vec<Check> {
 fn encoder(names: &[&str]) -> Result<String, Fault> {
     let found = media::Tools::find()?.first_encoder(names)?;
     found.map(str::to_owned).ok_or_else(|| {
-        Fault::new(Code::Missing, format!("this ffmpeg was built without {}", names.join(" and ")), "install your system's full ffmpeg package")
+        Fault::new(
+            Code::Missing,
+            format!("this ffmpeg was built without {}", names.join(" and ")),
+            "install your system's full ffmpeg package",
+        )
     })
 }
 
@@ -71,8 +79,7 @@ fn takes_folder(args: &Doctor) -> Result<String, Fault> {
 
 /// Where a host would find the effect. That it is not installed is no fault of the machine: the command line works without it.
 fn bundle() -> String {
-    let mut folders: Vec<PathBuf> =
-        std::env::var_os("OFX_PLUGIN_PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::var_os("OFX_PLUGIN_PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default();
     folders.push(PathBuf::from(if cfg!(target_os = "macos") {
         "/Library/OFX/Plugins"
     } else if cfg!(windows) {

@@ -31,10 +31,8 @@ pub fn run(args: &Extend, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let (start, end) = (span.start().0, span.end().0);
     match at {
         End::Tail => {
-            request.context.tail = Side {
-                picture: Some(known.part(start.max(end - LOOP_FRAMES), end, known.info.colour)?),
-                sound: known.sound_before(end),
-            };
+            request.context.tail =
+                Side { picture: Some(known.part(start.max(end - LOOP_FRAMES), end, known.info.colour)?), sound: known.sound_before(end) };
             place::start(&mut request, None, Some((&known, end)))?;
         }
         End::Head => {

@@ -28,12 +28,19 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
     let planned: Vec<Planned> = holes.into_iter().map(|hole| plan(args, &place, hole)).collect::<Result<_, _>>()?;
     for p in &planned {
         teller.note(&p.words());
-        teller.fact("hole", json!({"timecode": p.request.timecode().to_string(), "frames": p.request.frames, "task": p.request.task.word(), "why": p.why}));
+        teller.fact(
+            "hole",
+            json!({"timecode": p.request.timecode().to_string(), "frames": p.request.frames, "task": p.request.task.word(), "why": p.why}),
+        );
     }
     let Some(out) = args.out.as_deref().filter(|_| !args.plan) else { return Ok(()) };
     let out = place::absolute(out)?;
     if place::absolute(&args.cut)? == out {
-        return Err(Fault::new(Code::Argument, "the new timeline would replace the cut", "give OUT another name: the cut is never touched"));
+        return Err(Fault::new(
+            Code::Argument,
+            "the new timeline would replace the cut",
+            "give OUT another name: the cut is never touched",
+        ));
     }
     let folder = media_folder(&out);
     let total = planned.len();
@@ -73,9 +80,10 @@ fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
     let known = |n: &Option<Neighbour>| n.as_ref().map(|n| Known::probe(&place.tools, &n.clip, args.common.colour)).transpose();
     let (tail, head) = (known(&hole.tail)?, known(&hole.head)?);
     let any = tail.as_ref().or(head.as_ref());
-    let size: Size = args.size.or_else(|| any.map(|k| k.info.size)).ok_or_else(|| {
-        Fault::new(Code::Argument, "no shot of this cut says how large the picture is", "give --size, such as 1920x1080")
-    })?;
+    let size: Size = args
+        .size
+        .or_else(|| any.map(|k| k.info.size))
+        .ok_or_else(|| Fault::new(Code::Argument, "no shot of this cut says how large the picture is", "give --size, such as 1920x1080"))?;
     let frames = u32::try_from(hole.range.frames()).map_err(|_| Fault::internal("a hole of negative length"))?;
     let (task, why) = choose(&hole, tail.is_some(), head.is_some());
     let mut request = Request::new(task, frames, hole.rate, size);
@@ -93,7 +101,11 @@ fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
             .as_ref()
             .map(|k| {
                 let (start, end) = (k.span()?.start().0, k.span()?.end().0);
-                if from_end { k.part(start.max(end - SIDE_FRAMES), end, colour) } else { k.part(start, end.min(start + SIDE_FRAMES), colour) }
+                if from_end {
+                    k.part(start.max(end - SIDE_FRAMES), end, colour)
+                } else {
+                    k.part(start, end.min(start + SIDE_FRAMES), colour)
+                }
             })
             .transpose()?;
         Ok(Side { picture, sound: sound.clone() })
@@ -127,7 +139,15 @@ fn choose(hole: &Hole, tail: bool, head: bool) -> (Task, String) {
     }
 }
 
-fn fill(args: &Fill, place: &Place, p: &Planned, folder: &Path, number: usize, teller: &mut Teller, cancel: &Cancel) -> Result<Filling, Fault> {
+fn fill(
+    args: &Fill,
+    place: &Place,
+    p: &Planned,
+    folder: &Path,
+    number: usize,
+    teller: &mut Teller,
+    cancel: &Cancel,
+) -> Result<Filling, Fault> {
     let done = job::make(place, &p.request, teller, cancel)?;
     let take = done.take.take();
     teller.take(&take.id, done.take.folder(), done.found);

@@ -17,7 +17,9 @@ pub fn run(args: &Insert, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let place = place::open(args.common.takes_dir.as_deref())?;
     let (mut request, depth) = match (&args.cut, &args.at, &args.common.context) {
         (Some(cut), Some(at), _) => at_timecode(args, cut, at, &place)?,
-        (_, _, Some(file)) => (crate::context_file::request(&place.tools, file, Task::Insert, args.length, &args.common)?, media::Depth::Sixteen),
+        (_, _, Some(file)) => {
+            (crate::context_file::request(&place.tools, file, Task::Insert, args.length, &args.common)?, media::Depth::Sixteen)
+        }
         _ => like(args, &place)?,
     };
     place::set_channels(&place.tools, &mut request)?;
@@ -27,8 +29,7 @@ pub fn run(args: &Insert, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
 }
 
 fn like(args: &Insert, place: &Place) -> Result<(Request, media::Depth), Fault> {
-    let known: Vec<Known> =
-        args.like.iter().map(|c| Known::probe(&place.tools, &c.0, args.common.colour)).collect::<Result<_, _>>()?;
+    let known: Vec<Known> = args.like.iter().map(|c| Known::probe(&place.tools, &c.0, args.common.colour)).collect::<Result<_, _>>()?;
     let Some(first) = known.first() else {
         return Err(Fault::new(Code::Argument, "an insert needs a shot to be like", "give --like CLIP, or a cut and --at"));
     };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use shot::{Cancel, Code, Fault, Frames, Picture, Stage};
 
 use crate::cli::MatchColour;
-use crate::{deliver, files};
 use crate::job::Watch;
 use crate::place::{self, Known};
 use crate::tell::Teller;
+use crate::{deliver, files};
 
 /// Frames of each clip from which the change is estimated.
 const SAMPLES: usize = 4;

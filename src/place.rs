@@ -26,9 +26,8 @@ pub fn store(takes_dir: Option<&Path>) -> Result<takes::Store, Fault> {
 
 /// A path that stays right when the worker runs elsewhere.
 pub fn absolute(path: &Path) -> Result<PathBuf, Fault> {
-    std::path::absolute(path).map_err(|e| {
-        Fault::new(Code::Input, format!("{} is not a path: {e}", path.display()), "give the name of a file or folder")
-    })
+    std::path::absolute(path)
+        .map_err(|e| Fault::new(Code::Input, format!("{} is not a path: {e}", path.display()), "give the name of a file or folder"))
 }
 
 /// A clip with what is known of it.

@@ -54,7 +54,11 @@ impl Engine for Program {
 
     fn generate(&self, request: &Request, _: &Context<'_>, sink: &mut dyn Sink) -> Result<(), Fault> {
         let scratch = tempfile::tempdir().map_err(|e| {
-            Fault::new(Code::Output, format!("no temporary folder can be made: {e}"), "free some space, or set TMPDIR to a folder with room")
+            Fault::new(
+                Code::Output,
+                format!("no temporary folder can be made: {e}"),
+                "free some space, or set TMPDIR to a folder with room",
+            )
         })?;
         let job = self.client.submit(Job::new(request.clone(), scratch.path().join("out")))?;
         let made = loop {

@@ -38,8 +38,7 @@ pub fn run(args: &Retake, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     }
     if whole.start() < span.start() {
         let from = whole.start().0.max(span.start().0 - SIDE_FRAMES);
-        request.context.tail =
-            Side { picture: Some(known.part(from, span.start().0, colour)?), sound: known.sound_before(span.start().0) };
+        request.context.tail = Side { picture: Some(known.part(from, span.start().0, colour)?), sound: known.sound_before(span.start().0) };
     }
     if span.end() < whole.end() {
         let to = whole.end().0.min(span.end().0 + SIDE_FRAMES);

@@ -70,7 +70,8 @@ impl Plan {
         if let Some(factor) = args.factor {
             return Ok(Self { num: factor.num, den: factor.den, rate: from, same_speed: factor.num == factor.den });
         }
-        let to = args.to_rate.ok_or_else(|| Fault::new(Code::Argument, "a retime needs a speed or a rate", "give --factor or --to-rate"))?;
+        let to =
+            args.to_rate.ok_or_else(|| Fault::new(Code::Argument, "a retime needs a speed or a rate", "give --factor or --to-rate"))?;
         if !known.info.rate_is_known && args.rate.is_none() {
             return Err(Fault::new(
                 Code::Argument,
@@ -88,7 +89,11 @@ impl Plan {
         // Made frame i shows the clip at i·den/num; the last one lies at or before the clip's last frame.
         let frames = (known.span()?.frames() - 1) * i64::from(self.num) / i64::from(self.den) + 1;
         let frames = u32::try_from(frames).ok().filter(|n| *n <= shot::request::MAX_FRAMES).ok_or_else(|| {
-            Fault::new(Code::Argument, format!("a retime to {frames} frames is longer than an hour"), "give a shorter span or a smaller factor")
+            Fault::new(
+                Code::Argument,
+                format!("a retime to {frames} frames is longer than an hour"),
+                "give a shorter span or a smaller factor",
+            )
         })?;
         let mut request = Request::new(Task::Retime { num: self.num, den: self.den }, frames, self.rate, known.info.size);
         place::apply(&mut request, &args.common, 0);

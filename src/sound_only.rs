@@ -3,7 +3,7 @@
 use shot::take::SourceType;
 use shot::{Cancel, Code, Fault, Samples, Seconds, Sound, SoundRef, Stage};
 
-use crate::cli::SoundOnly;
+use crate::cli::{SoundKind, SoundOnly};
 use crate::job::Watch;
 use crate::place;
 use crate::tell::Teller;
@@ -37,7 +37,14 @@ pub fn run(args: &SoundOnly, teller: &mut Teller, cancel: &Cancel) -> Result<(),
     cancel.check()?;
     teller.progress(Stage::Sound, 0, 1);
     let samples = (args.seconds * f64::from(shot::SAMPLE_RATE)).round().max(1.0) as usize;
-    let made = sound::ambience(before.as_ref(), after.as_ref(), samples, channels, args.seed)?;
+    let gap = sound::Gap { before: before.as_ref(), after: after.as_ref(), samples, channels, seed: args.seed };
+    let kind = match args.kind {
+        SoundKind::Auto => sound::Kind::Auto,
+        SoundKind::RoomTone => sound::Kind::RoomTone,
+        SoundKind::Ambience => sound::Kind::Ambience,
+        SoundKind::Music => sound::Kind::Music,
+    };
+    let made = sound::fill(&gap, &sound::Options { kind, tempo: args.tempo, key: args.key })?;
     made.notes.iter().for_each(|n| teller.note(n));
     if !args.prompt.is_empty() {
         teller.note("the draft engine makes sound from the neighbours alone: the prompt was not used");

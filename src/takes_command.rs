@@ -24,7 +24,10 @@ fn list(args: &TakesList) -> Result<(), Fault> {
             Ok(stored) => {
                 let take = stored.take();
                 if args.json {
-                    println!("{}", serde_json::json!({"id": take.id, "folder": stored.folder(), "task": take.request.task.word(), "frames": take.frames, "seed": take.request.seed, "prompt": take.request.prompt, "card": take.is_card}));
+                    println!(
+                        "{}",
+                        serde_json::json!({"id": take.id, "folder": stored.folder(), "task": take.request.task.word(), "frames": take.frames, "seed": take.request.seed, "prompt": take.request.prompt, "card": take.is_card})
+                    );
                 } else {
                     println!("{}", line(take));
                 }
@@ -46,14 +49,27 @@ fn line(take: &Take) -> String {
     let r = &take.request;
     let card = if take.is_card { "  (card)" } else { "" };
     let prompt: String = r.prompt.chars().take(48).collect();
-    format!("{}  {:<9} {:>5} frames  {} at {} fps  {}  seed {}{card}  {prompt}", take.id, r.task.word(), r.frames, r.size, r.rate, r.timecode(), r.seed)
+    format!(
+        "{}  {:<9} {:>5} frames  {} at {} fps  {}  seed {}{card}  {prompt}",
+        take.id,
+        r.task.word(),
+        r.frames,
+        r.size,
+        r.rate,
+        r.timecode(),
+        r.seed
+    )
 }
 
 fn show(args: &TakesShow) -> Result<(), Fault> {
     let store = place::store(args.takes_dir.as_deref())?;
     let id = TakeId::parse(&args.id)?;
     let stored = store.find(&id)?.ok_or_else(|| {
-        Fault::new(Code::Take, format!("there is no take {id} in {}", store.root().display()), "see `pickup takes list`, or give --takes-dir")
+        Fault::new(
+            Code::Take,
+            format!("there is no take {id} in {}", store.root().display()),
+            "see `pickup takes list`, or give --takes-dir",
+        )
     })?;
     if let Some(damage) = stored.verify().into_iter().next() {
         return Err(damage.into());

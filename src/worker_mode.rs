@@ -18,9 +18,10 @@ pub fn run() -> Result<(), Fault> {
 }
 
 fn one(tools: &Mutex<Option<media::Tools>>, job: &Job, events: &Events, cancel: &Cancel) -> Result<Finished, Fault> {
-    let store = job.store.as_ref().ok_or_else(|| {
-        Fault::new(shot::Code::Argument, "a job came to `pickup worker` without a take store", "send its `store`")
-    })?;
+    let store = job
+        .store
+        .as_ref()
+        .ok_or_else(|| Fault::new(shot::Code::Argument, "a job came to `pickup worker` without a take store", "send its `store`"))?;
     let found = {
         let mut tools = tools.lock();
         match &*tools {

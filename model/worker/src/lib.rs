@@ -23,6 +23,7 @@
 //! than [`client::MAX_JOBS`]. It never panics on what the other side sends.
 
 pub mod client;
+pub mod conformance;
 pub mod error;
 pub mod line;
 mod process;
