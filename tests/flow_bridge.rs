@@ -39,7 +39,10 @@ fn a_movie_has_its_frames_its_samples_and_its_timecode() {
     assert_eq!(video["nb_read_frames"], "12");
     assert_eq!((&video["codec_name"], &video["profile"]), (&"prores".into(), &"4444".into()));
     assert_eq!((&video["width"], &video["height"], &video["r_frame_rate"]), (&960.into(), &540.into(), &"25/1".into()));
-    assert_eq!((&audio["codec_name"], &audio["sample_rate"], &audio["duration_ts"]), (&"pcm_s24le".into(), &"48000".into(), &23_040.into()));
+    assert_eq!(
+        (&audio["codec_name"], &audio["sample_rate"], &audio["duration_ts"]),
+        (&"pcm_s24le".into(), &"48000".into(), &23_040.into())
+    );
     assert_eq!(stream(&p, "data")["tags"]["timecode"], "01:00:02:00");
     let all = events(&out);
     let takes = of_kind(&all, "take");

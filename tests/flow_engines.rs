@@ -18,7 +18,23 @@ fn example() -> String {
 #[test]
 fn a_program_that_speaks_the_protocol_is_an_engine() {
     let s = Scratch::new();
-    s.ok(["establish", "--prompt", "a field", "--size", "64x36", "--rate", "24", "--frames", "6", "--handles", "2", "--engine", &example(), "-o", "made"]);
+    s.ok([
+        "establish",
+        "--prompt",
+        "a field",
+        "--size",
+        "64x36",
+        "--rate",
+        "24",
+        "--frames",
+        "6",
+        "--handles",
+        "2",
+        "--engine",
+        &example(),
+        "-o",
+        "made",
+    ]);
     assert_eq!(frames(&s.path("made"), "png").len(), 10);
     let list = String::from_utf8_lossy(&s.ok(["takes", "list", "--json"]).stdout).into_owned();
     let take: Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();

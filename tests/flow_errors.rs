@@ -71,7 +71,8 @@ fn without_ffmpeg_it_says_so_and_how_to_get_it() {
 fn a_takes_folder_that_is_a_file_is_named() {
     let s = Scratch::new();
     std::fs::write(s.path("file"), "x").unwrap();
-    let said = s.fails(1, ["establish", "--prompt", "x", "--size", "64x36", "--rate", "24", "--frames", "2", "--takes-dir", "file", "-o", "x"]);
+    let said =
+        s.fails(1, ["establish", "--prompt", "x", "--size", "64x36", "--rate", "24", "--frames", "2", "--takes-dir", "file", "-o", "x"]);
     assert!(said.contains("file"), "{said}");
 }
 

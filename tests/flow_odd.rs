@@ -52,7 +52,21 @@ fn one_pixel_that_is_no_number_does_not_spread() {
 fn a_picture_16k_wide_is_worked_on_and_one_too_large_is_refused_in_words() {
     let s = Scratch::new();
     let status = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=256x16:rate=24", "-vf", "scale=16384:16", "-frames:v", "2", "-start_number", "0", "w%06d.png"])
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=256x16:rate=24",
+            "-vf",
+            "scale=16384:16",
+            "-frames:v",
+            "2",
+            "-start_number",
+            "0",
+            "w%06d.png",
+        ])
         .current_dir(s.0.path())
         .status()
         .unwrap();
@@ -67,10 +81,8 @@ fn a_picture_16k_wide_is_worked_on_and_one_too_large_is_refused_in_words() {
 fn a_take_that_the_disk_cannot_hold_is_refused_before_it_is_begun() {
     let s = Scratch::new();
     let clip = |span: &str| format!("{}@{span}", media("clips/udacity_lane.mp4").display());
-    let said = s.fails(
-        1,
-        ["bridge", "--tail", &clip("0-9"), "--head", &clip("20-29"), "--frames", "200000", "--takes", "10000", "-o", "x.mov"],
-    );
+    let said =
+        s.fails(1, ["bridge", "--tail", &clip("0-9"), "--head", &clip("20-29"), "--frames", "200000", "--takes", "10000", "-o", "x.mov"]);
     assert!(said.contains("disk") && said.contains("free"), "{said}");
     assert!(!s.path("x.mov").exists());
 }

@@ -18,7 +18,8 @@ fn samples(path: &Path) -> u64 {
 #[test]
 fn without_a_still_an_establishing_shot_is_an_honest_card_with_handles_in_the_take() {
     let s = Scratch::new();
-    let out = s.ok(["establish", "--prompt", "a harbour at dusk", "--size", "320x180", "--rate", "24", "--seconds", "1", "--json", "-o", "made"]);
+    let out =
+        s.ok(["establish", "--prompt", "a harbour at dusk", "--size", "320x180", "--rate", "24", "--seconds", "1", "--json", "-o", "made"]);
     assert_eq!(frames(&s.path("made"), "png").len(), 24);
     let all = events(&out);
     assert!(of_kind(&all, "note").iter().any(|n| n["text"].as_str().unwrap().contains("card")), "{all:?}");
@@ -31,7 +32,24 @@ fn without_a_still_an_establishing_shot_is_an_honest_card_with_handles_in_the_ta
 fn a_still_becomes_a_moving_shot() {
     let s = Scratch::new();
     s.ok(["retime", "--clip", &lane("@0-1"), "--factor", "1", "--quiet", "-o", "still.png"]);
-    s.ok(["establish", "--image", "still.png", "--camera", "push", "--size", "320x180", "--rate", "24", "--frames", "24", "--handles", "0", "--quiet", "-o", "made"]);
+    s.ok([
+        "establish",
+        "--image",
+        "still.png",
+        "--camera",
+        "push",
+        "--size",
+        "320x180",
+        "--rate",
+        "24",
+        "--frames",
+        "24",
+        "--handles",
+        "0",
+        "--quiet",
+        "-o",
+        "made",
+    ]);
     let made = frames(&s.path("made"), "png");
     assert_eq!(made.len(), 24);
     assert!(psnr(&made[0], &made[1]) > psnr(&made[0], &made[23]), "the shot does not move");
@@ -54,7 +72,16 @@ fn an_extension_goes_on_from_the_last_frame() {
         s.ok(["extend", "--clip", &lane(span), "--at", at, "--frames", "8", "--quiet", "-o", at]);
         let made = frames(&s.path(at), "png");
         assert_eq!(made.len(), 8);
-        s.ok(["retime", "--clip", &lane(if at == "tail" { "@44-45" } else { "@20-21" }), "--factor", "1", "--quiet", "-o", &format!("{at}.png")]);
+        s.ok([
+            "retime",
+            "--clip",
+            &lane(if at == "tail" { "@44-45" } else { "@20-21" }),
+            "--factor",
+            "1",
+            "--quiet",
+            "-o",
+            &format!("{at}.png"),
+        ]);
         let touching = if at == "tail" { &made[0] } else { &made[7] };
         let far = if at == "tail" { &made[7] } else { &made[0] };
         let edge = s.path(&format!("{at}.png"));
@@ -82,7 +109,22 @@ fn a_retime_keeps_the_given_frames_to_the_bit() {
     let s = Scratch::new();
     s.ok(["retime", "--clip", &lane("@0-5"), "--factor", "1", "--quiet", "-o", "kept"]);
     let pattern = s.path("kept/%06d.png");
-    s.ok(["retime", "--clip", pattern.to_str().unwrap(), "--factor", "4", "--engine", "draft", "--sound", "none", "--format", "png", "--quiet", "-o", "made"]);
+    s.ok([
+        "retime",
+        "--clip",
+        pattern.to_str().unwrap(),
+        "--factor",
+        "4",
+        "--engine",
+        "draft",
+        "--sound",
+        "none",
+        "--format",
+        "png",
+        "--quiet",
+        "-o",
+        "made",
+    ]);
     let (kept, made) = (frames(&s.path("kept"), "png"), frames(&s.path("made"), "png"));
     assert_eq!(made.len(), 17);
     for (i, k) in kept.iter().enumerate() {
@@ -124,7 +166,9 @@ fn abutting_takes_at_2997_leave_no_gap_and_no_overlap() {
     let flower = media("clips/mdn_flower.mp4");
     let f = |span: &str| format!("{}@{span}", flower.display());
     let mut total = 0;
-    for (n, (tail, head, frames, start)) in [("10-20", "27-37", "7", "01:00:00;00"), ("17-27", "40-50", "13", "01:00:00;07")].iter().enumerate() {
+    for (n, (tail, head, frames, start)) in
+        [("10-20", "27-37", "7", "01:00:00;00"), ("17-27", "40-50", "13", "01:00:00;07")].iter().enumerate()
+    {
         let out = format!("{n}.mov");
         s.ok(["bridge", "--tail", &f(tail), "--head", &f(head), "--frames", frames, "--start", start, "--quiet", "-o", &out]);
         total += samples(&s.path(&out));
@@ -160,7 +204,21 @@ fn the_smallest_and_the_oddest_pictures_work() {
         let w = size.split_once('x').unwrap();
         let clip = format!("{size}_%06d.png");
         let status = std::process::Command::new("ffmpeg")
-            .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=24", "-vf", &format!("scale={}:{}", w.0, w.1), "-frames:v", "3", "-start_number", "0", &clip])
+            .args([
+                "-v",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc2=size=64x64:rate=24",
+                "-vf",
+                &format!("scale={}:{}", w.0, w.1),
+                "-frames:v",
+                "3",
+                "-start_number",
+                "0",
+                &clip,
+            ])
             .current_dir(s.0.path())
             .status()
             .unwrap();
