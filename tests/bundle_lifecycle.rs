@@ -161,7 +161,7 @@ fn a_set_param_may_come_back_on_the_same_stack() {
         }
         assert!(instance.connect("Source", None).is_good());
         assert!(instance.connect("Source", Some(TestClip::moving(64.0, 36.0, 0.1))).is_good());
-        assert_eq!(instance.param("in"), Some(test_host::Value::from(12)));
+        assert_eq!(instance.param("shotIn"), Some(test_host::Value::from(12)));
         assert_eq!(host.violations(), Vec::<String>::new());
     }
 }

@@ -105,8 +105,8 @@ pub mod id {
     pub const LENGTH_IN: &str = "lengthIn";
     pub const FRAMES: &str = "frames";
     pub const SECONDS: &str = "seconds";
-    pub const IN: &str = "in";
-    pub const OUT: &str = "out";
+    pub const IN: &str = "shotIn";
+    pub const OUT: &str = "shotOut";
     pub const SET_IN: &str = "setIn";
     pub const SET_OUT: &str = "setOut";
     pub const KEEP: &str = "keep";
@@ -344,6 +344,10 @@ mod tests {
         let table = table();
         let ids: BTreeSet<&str> = table.iter().map(|p| p.id).chain(Page::ALL.map(|p| p.names().0)).collect();
         assert_eq!(ids.len(), table.len() + Page::ALL.len());
+        // MLT keeps a parameter under its id among the filter's own properties, which these are: it would overwrite the parameter.
+        for taken in ["in", "out", "length", "id", "type", "resource", "service", "producer", "track", "disable"] {
+            assert!(!ids.contains(taken), "{taken}");
+        }
         for p in table {
             assert!(p.id.bytes().all(|b| b.is_ascii_alphanumeric()) && !p.hint.is_empty() && !p.label.is_empty(), "{}", p.id);
             match p.kind {

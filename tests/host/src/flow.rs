@@ -9,8 +9,8 @@ pub mod id {
     #![allow(missing_docs)]
     pub const TASK: &str = "task";
     pub const FRAMES: &str = "frames";
-    pub const IN: &str = "in";
-    pub const OUT: &str = "out";
+    pub const IN: &str = "shotIn";
+    pub const OUT: &str = "shotOut";
     pub const SOUND: &str = "sound";
     pub const ENGINE: &str = "engine";
     pub const GENERATE: &str = "generate";
