@@ -48,8 +48,14 @@ fn time(args: &PropertySet<'_>) -> Option<f64> {
 
 /// A render scale; what is no number above zero is 1.
 fn scale(args: &PropertySet<'_>) -> (f64, f64) {
-    let at = |i| args.double_at(raw::kOfxImageEffectPropRenderScale, i).ok().filter(|s| s.is_finite() && *s > 0.0 && *s <= 1e3);
-    (at(0).unwrap_or(1.0), at(1).or(at(0)).unwrap_or(1.0))
+    // What is absent is judged as a zero: judged within an Option, the optimiser looks at the value before it looks whether there
+    // is one, which memcheck reports of every host that gives GetFramesNeeded no scale.
+    let at = |i, other: f64| {
+        let scale = args.double_at(raw::kOfxImageEffectPropRenderScale, i).unwrap_or(0.0);
+        if scale > 0.0 && scale <= 1e3 { scale } else { other }
+    };
+    let x = at(0, 1.0);
+    (x, at(1, x))
 }
 
 fn flag(args: &PropertySet<'_>, name: &std::ffi::CStr) -> bool {
