@@ -28,7 +28,7 @@ pub enum What {
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub struct Quirk {
-    /// How the host's name begins; empty for a host that tells no name.
+    /// How the host's name begins.
     pub host: &'static str,
     /// First version that has it, as the host numbers itself.
     pub from: [i32; 3],
@@ -50,7 +50,7 @@ const fn row(host: &'static str, what: What, source: &'static str, date: &'stati
 
 /// Every quirk that changes what this crate or the effect does.
 pub const TABLE: [Quirk; 6] = [
-    row("", What::AbortsOnMessageV2, "run: openfx-runner asserts version 1 and tells no name", "2026-11"),
+    row("openfx-driver", What::AbortsOnMessageV2, "run: openfx-runner, so named, asserts version 1", "2026-11"),
     row("MLT", What::FetchesOnlyTheCurrentFrame, "run: clipGetImage(t±5) gives the frame at t, with OK", "2026-11"),
     row("MLT", What::NeverSendsInstanceChanged, "source: mlt_openfx.c calls no such action", "2026-11"),
     row("uk.co.thefoundry.nuke", What::WorksInLinearLight, "vendor: the working space is linear", "2026-11"),
@@ -62,7 +62,7 @@ pub const TABLE: [Quirk; 6] = [
 pub fn of(name: &str, version: [i32; 3]) -> Vec<What> {
     TABLE
         .iter()
-        .filter(|q| if q.host.is_empty() { name.is_empty() } else { name.starts_with(q.host) })
+        .filter(|q| name.starts_with(q.host))
         .filter(|q| version >= q.from && q.until.is_none_or(|end| version < end))
         .map(|q| q.what)
         .collect()
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn a_quirk_follows_name_and_version() {
         assert_eq!(of("MLT", [7, 33, 0]), [What::FetchesOnlyTheCurrentFrame, What::NeverSendsInstanceChanged]);
-        assert_eq!(of("", ANY), [What::AbortsOnMessageV2]);
+        assert_eq!(of("openfx-driver", ANY), [What::AbortsOnMessageV2]);
+        assert_eq!(of("", ANY), [], "a host that tells no name");
         assert_eq!(of("com.example.New", [1, 0, 0]), []);
         assert_eq!(of("uk.co.thefoundry.nukestudio", [15, 0, 0]), [What::WorksInLinearLight], "by the beginning of its name");
     }

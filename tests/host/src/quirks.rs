@@ -223,10 +223,10 @@ impl Quirks {
         }
     }
 
-    /// The openfx-runner test host: message suite 1 only, and aborts where asked for more; here it answers null.
+    /// The openfx-runner test host, which calls itself openfx-driver: message suite 1 only, and aborts where asked for more; here it answers null.
     pub fn runner() -> Self {
         Self {
-            name: "openfx-runner",
+            name: "openfx-driver",
             api: (1, 4),
             str_choice: StrChoice::Unknown,
             suite_versions: [("OfxMessageSuite".to_owned(), 1), ("OfxProgressSuite".to_owned(), 1)].into(),
