@@ -21,6 +21,8 @@ pub enum What {
     NeverSendsInstanceChanged,
     /// Regions of definition are pixels at the current scale, not canonical.
     RegionOfDefinitionInPixels,
+    /// Takes no notice of a render that fails: the source's pixels go out as if they were the effect's.
+    IgnoresRenderFailure,
     /// Hands effects scene-linear pixels unless its user set it up otherwise.
     WorksInLinearLight,
 }
@@ -49,10 +51,11 @@ const fn row(host: &'static str, what: What, source: &'static str, date: &'stati
 }
 
 /// Every quirk that changes what this crate or the effect does.
-pub const TABLE: [Quirk; 6] = [
+pub const TABLE: [Quirk; 7] = [
     row("openfx-driver", What::AbortsOnMessageV2, "run: openfx-runner, so named, asserts version 1", "2026-11"),
     row("MLT", What::FetchesOnlyTheCurrentFrame, "run: clipGetImage(t±5) gives the frame at t, with OK", "2026-11"),
     row("MLT", What::NeverSendsInstanceChanged, "source: mlt_openfx.c calls no such action", "2026-11"),
+    row("MLT", What::IgnoresRenderFailure, "run: melt 7.41 writes the source's frames", "2026-11"),
     row("uk.co.thefoundry.nuke", What::WorksInLinearLight, "vendor: the working space is linear", "2026-11"),
     row("fr.inria.Natron", What::WorksInLinearLight, "source: readers convert to linear", "2026-11"),
     row("com.sony.Catalyst.Edit", What::RegionOfDefinitionInPixels, "vendor: RoD in pixels", "2026-11"),
@@ -74,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_quirk_follows_name_and_version() {
-        assert_eq!(of("MLT", [7, 33, 0]), [What::FetchesOnlyTheCurrentFrame, What::NeverSendsInstanceChanged]);
+        let mlt = [What::FetchesOnlyTheCurrentFrame, What::NeverSendsInstanceChanged, What::IgnoresRenderFailure];
+        assert_eq!(of("MLT", [7, 33, 0]), mlt);
         assert_eq!(of("openfx-driver", ANY), [What::AbortsOnMessageV2]);
         assert_eq!(of("", ANY), [], "a host that tells no name");
         assert_eq!(of("com.example.New", [1, 0, 0]), []);

@@ -65,7 +65,12 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
         ),
         (..) => Fault::new(Code::Take, "no take was made yet, and this is a final render", advice(instance)),
     };
-    Err(status::tell(instance, data, &fault))
+    let told = status::tell(instance, data, &fault);
+    if instance.host().has(What::IgnoresRenderFailure) {
+        // There a refusal would ship the source as if nothing were missing: a slate at least is seen.
+        return slate(&ask, args, &Found::Fault(fault), place.ok());
+    }
+    Err(told)
 }
 
 /// Shows the frame of a take that stands at the render's time.
