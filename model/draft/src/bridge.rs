@@ -12,7 +12,7 @@ pub fn bridge(request: &Request, last: usize, reel: &mut Reel<'_>, sink: &mut dy
     let likeness = pair.likeness;
     for i in 0..total {
         let t = (i + 1) as f32 / (total + 1) as f32;
-        let picture = if likeness.is_cut() { dissolve(&pair.a.picture, &pair.b.picture, t) } else { reel.across(last, t, total)? };
+        let picture = if likeness.is_cut() { dissolve(&pair.a.picture, &pair.b.picture, t) } else { reel.between(last, t, total + 1)? };
         sink.picture(picture)?;
         sink.progress(Stage::Picture, u64::from(i) + 1, u64::from(total))?;
     }

@@ -37,9 +37,9 @@ impl Detail {
                     let twice = c + c;
                     let across = f32x4::new(here[x.saturating_sub(1)]) + f32x4::new(here[(x + 1).min(w - 1)]) - twice;
                     let along = f32x4::new(up[x]) + f32x4::new(down[x]) - twice;
-                    let limit = f32x4::splat(VISIBLE) * c.abs().max(f32x4::splat(0.25));
-                    let over = (across.abs().max(along.abs()) - limit).to_array();
-                    if over[0].max(over[1]).max(over[2]).max(over[3]) > 0.0 {
+                    let limit = f32x4::splat(VISIBLE) * c.abs().fast_max(f32x4::splat(0.25));
+                    let over = (across.abs().fast_max(along.abs()) - limit).to_array();
+                    if over.iter().any(|v| *v > 0.0) {
                         out[blocks.0] = true;
                         out[blocks.1] = true;
                     }

@@ -71,7 +71,7 @@ impl Pair {
     pub fn with_flows(a: Arc<Frame>, b: Arc<Frame>, forward: Field, backward: Field) -> Self {
         let (la, lb) = (a.pyramid.finest(), b.pyramid.finest());
         let likeness = likeness(la, lb, &forward, &backward);
-        let doubt = 1.0 + UNEXPLAINED * smoothstep((likeness.explained - 0.65) / 0.2);
+        let doubt = doubt(likeness.explained);
         let (trust_a, trust_b) = rayon::join(|| trust(la, lb, &forward, doubt), || trust(lb, la, &backward, doubt));
         Self { a, b, forward, backward, likeness, trust: [trust_a, trust_b] }
     }
@@ -93,20 +93,26 @@ impl Pair {
             || around.before.map(|(f, k)| acceleration(&self.forward, f, k)),
             || around.after.map(|(f, k)| acceleration(&self.backward, f, k)),
         );
-        Bend { a, b }
+        let long = [around.before, around.after].iter().flatten().any(|(_, k)| *k > 1.5);
+        Bend { a, b, long }
     }
 
+    /// What stands where at time `t`, for every sample of the motion grid.
     pub fn plan(&self, t: f32, bend: &Bend) -> Vec<[f32; 8]> {
         let grid = self.forward.grid;
-        let mut plan = vec![[0.0; 8]; grid.len()];
+        let width = grid.width;
         let s = 1.0 - t;
         let (la, lb) = (self.a.pyramid.finest(), self.b.pyramid.finest());
-        plan.par_chunks_mut(grid.width).with_min_len(4).enumerate().for_each(|(y, row)| {
+        // The vectors from `a` to `b` that may pass through a sample at time t: as the earlier frame says, as the later says.
+        let mut vectors = vec![[0.0_f32; 4]; grid.len()];
+        let mut misses = [vec![0.0_f32; grid.len()], vec![0.0_f32; grid.len()]];
+        let [miss_a, miss_b] = &mut misses;
+        let rows = vectors.par_chunks_mut(width).zip(miss_a.par_chunks_mut(width).zip(miss_b.par_chunks_mut(width)));
+        rows.with_min_len(4).enumerate().for_each(|(y, (vectors, (miss_a, miss_b)))| {
             let py = y as f32;
-            for (x, cell) in row.iter_mut().enumerate() {
-                let px = x as f32;
-                let i = y * grid.width + x;
-                // Jiang et al., CVPR 2018, equation 4, as a first guess of the vector from `a` to `b` that passes here at t …
+            for x in 0..width {
+                let (px, i) = (x as f32, y * width + x);
+                // Jiang et al., CVPR 2018, equation 4, as a first guess …
                 let (u, v) = (s * self.forward.u[i] - t * self.backward.u[i], s * self.forward.v[i] - t * self.backward.v[i]);
                 // … then what either side says where that vector comes from.
                 let (u1, v1) = self.forward.nearest(px - t * u, py - t * v);
@@ -114,10 +120,23 @@ impl Pair {
                 let (u2, v2) = (-u2, -v2);
                 let off = |u: f32, v: f32| la.sample(px - t * u, py - t * v) - lb.sample(px + s * u, py + s * v);
                 let (d1, d2) = (off(u1, v1), off(u2, v2));
-                let (w1, w2) = (s * (d2 * d2 + NOISE), t * (d1 * d1 + NOISE));
+                vectors[x] = [u1, v1, u2, v2];
+                miss_a[x] = d1 * d1;
+                miss_b[x] = d2 * d2;
+            }
+        });
+        // One sample matches by chance; a neighbourhood seldom does.
+        let (miss_a, miss_b) = (boxed(&misses[0], grid, CHOICE), boxed(&misses[1], grid, CHOICE));
+        let mut plan = vec![[0.0; 8]; grid.len()];
+        plan.par_chunks_mut(width).with_min_len(4).enumerate().for_each(|(y, row)| {
+            for (x, cell) in row.iter_mut().enumerate() {
+                let i = y * width + x;
+                let [u1, v1, u2, v2] = vectors[i];
+                let (w1, w2) = (s * (miss_b[i] + NOISE).powi(2), t * (miss_a[i] + NOISE).powi(2));
                 let m = w1 / (w1 + w2);
                 let (u, v) = (m * u1 + (1.0 - m) * u2, m * v1 + (1.0 - m) * v2);
                 let (mut a, mut b) = ([-t * u, -t * v], [s * u, s * v]);
+                let (px, py) = (x as f32, y as f32);
                 let shift = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
                 for c in 0..2 {
                     a[c] += shift[c];
@@ -126,6 +145,8 @@ impl Pair {
                 let trust = s * self.trust[0][i] + t * self.trust[1][i];
                 // A dissolve of less than a thirtieth is not seen and costs two more reads.
                 let trust = if trust > 0.97 { 1.0 } else { trust };
+                // Where nothing moves the dissolve is the same picture, unsoftened by an interpolation.
+                let trust = trust * smoothstep((u * u + v * v) * (1.0 / (STILL * STILL)) - 1.0);
                 *cell = Cell { a, b, wa: s * trust, wb: t * trust }.to_lanes();
             }
         });
@@ -135,10 +156,19 @@ impl Pair {
 
 /// Variance of the noise that two matching samples may differ by, in grey levels squared.
 const NOISE: f32 = 2.0;
-/// How many times less a warp is trusted in a pair whose change the flow does not explain: a dissolve, a flash, fire.
-const UNEXPLAINED: f32 = 20.0;
+/// Half the side of the window over which the two sides' vectors are compared, in grid samples.
+const CHOICE: usize = 2;
 /// Half the side of the window over which it is judged whether motion explains the change, in grid samples.
 const WINDOW: usize = 12;
+
+/// How many times less a warp is trusted in a pair of whose change the flow leaves the share `unexplained`. Footage that moves
+/// leaves up to three quarters where it moves fast; a dissolve, a flash or fire leave more, and there a warp only tears.
+fn doubt(unexplained: f32) -> f32 {
+    1.0 + 20.0 * smoothstep((unexplained - 0.65) / 0.2) + 1000.0 * smoothstep((unexplained - 0.8) / 0.06)
+}
+
+/// Motion that is no motion, in grid samples.
+const STILL: f32 = 0.06;
 
 fn smoothstep(x: f32) -> f32 {
     let x = x.clamp(0.0, 1.0);
@@ -169,11 +199,14 @@ fn trust(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Vec<f32> {
 pub struct Bend {
     a: Option<Vec<[f32; 2]>>,
     b: Option<Vec<[f32; 2]>>,
+    /// The pair's own step is longer than those around it, which then tell the velocity at its ends.
+    long: bool,
 }
 
 impl Bend {
     /// How far the path through a point at time `t` lies off the straight line: the cubic through four positions in time
-    /// (Lagrange), or the parabola through three where only one side is known.
+    /// (Lagrange), in a long step the cubic through two positions and two velocities (Hermite), and the parabola where only one
+    /// side is known.
     #[inline(always)]
     fn shift(&self, grid: Grid, a: [f32; 2], b: [f32; 2], t: f32) -> [f32; 2] {
         let at = |m: &Vec<[f32; 2]>, p: [f32; 2]| {
@@ -183,7 +216,9 @@ impl Bend {
         };
         let (ka, kb) = match (&self.a, &self.b) {
             (None, None) => return [0.0; 2],
+            (Some(_), Some(_)) if self.long => (2.0 * (1.0 - t), 2.0 * t),
             (Some(_), Some(_)) => ((2.0 - t) / 3.0, (1.0 + t) / 3.0),
+            _ if self.long => (2.0 * ONE_SIDED, 2.0 * ONE_SIDED),
             _ => (ONE_SIDED, ONE_SIDED),
         };
         let mut shift = [0.0; 2];
@@ -200,14 +235,14 @@ impl Bend {
 }
 
 /// A parabola fitted to one side alone is trusted this much.
-const ONE_SIDED: f32 = 0.7;
+const ONE_SIDED: f32 = 0.4;
 /// Accelerations up to this share of the motion are believed, twice that are not: what seems to turn that fast is a mismatch.
-const TURN: f32 = 0.5;
+const TURN: f32 = 0.7;
 /// Half the side of the window over which accelerations are averaged, in grid samples.
 const CALM: usize = 4;
 
 /// Second difference of position: `own` leads away from a frame in the pair's direction, `other` in the opposite one, over a
-/// step that is `1 / ratio` as long.
+/// step that is `1 / ratio` as long. In a long step it is how much further than its velocity a sample comes.
 fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 2]> {
     let grid = own.grid;
     let n = grid.len();
@@ -215,9 +250,7 @@ fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 2]> {
     for i in 0..n {
         let (u, v) = (own.u[i], own.v[i]);
         let (p, q) = (other.u[i] * ratio, other.v[i] * ratio);
-        // For a parabola over steps 1 and 1/ratio: a = 2·(own + ratio·other) / (1 + 1/ratio).
-        let k = 2.0 / (1.0 + 1.0 / ratio);
-        let (ax, ay) = (k * (u + p), k * (v + q));
+        let (ax, ay) = (u + p, v + q);
         let motion = (u * u + v * v).min(p * p + q * q).sqrt();
         let believed = (2.0 - (ax * ax + ay * ay).sqrt() / (TURN * motion + 0.01)).clamp(0.0, 1.0);
         x[i] = ax * believed;

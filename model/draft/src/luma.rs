@@ -9,15 +9,19 @@ pub const WHITE: f32 = 255.0;
 
 /// Whole-number reduction of a picture before its motion is searched.
 ///
-/// A third is the most that pays: DIS itself stops at half size or coarser (its θ_sf), and the flow of 1080p at a third has the
-/// resolution at which the published figures were measured. Beyond 4K the grid stays near 1.3 million samples.
+/// Half the size of ordinary video is not only cheaper but better than all of it: a patch of 8 covers more, and noise and
+/// interlace are averaged (DIS stops at half size or coarser too, its θ_sf). Measured on seven clips of 640 pixels across,
+/// flow at half size gave in-betweens 0.05 dB better than at full size, for a third of the time. Larger pictures are brought to
+/// about 480 × 270 samples, those beyond 4K to about 640 × 360.
 pub fn reduction(width: usize, height: usize) -> usize {
     let pixels = width * height;
     match pixels {
-        0..=360_000 => 1,
-        360_001..=1_450_000 => 2,
-        1_450_001..=9_500_000 => 3,
-        _ => (pixels as f64 / 1_300_000.0).sqrt().ceil() as usize,
+        0..=100_000 => 1,
+        100_001..=600_000 => 2,
+        600_001..=1_300_000 => 3,
+        1_300_001..=3_000_000 => 4,
+        3_000_001..=9_500_000 => 6,
+        _ => (pixels as f64 / 260_000.0).sqrt().ceil() as usize,
     }
 }
 

@@ -45,7 +45,7 @@ pub fn render(a: &Frame, b: &Frame, grid: Grid, plan: &[[f32; 8]], t: f32) -> Pi
                 let (p, q) = (&line[*ix], &line[*ix + 1]);
                 let fx = f32x4::splat(*fx);
                 let here = f32x4::new([x as f32, y as f32, x as f32, y as f32]);
-                let at = (here + p[0] + fx * (q[0] - p[0])).max(f32x4::splat(0.0)).min(limit);
+                let at = (here + p[0] + fx * (q[0] - p[0])).fast_max(f32x4::splat(0.0)).fast_min(limit);
                 let whole = at.fast_trunc_int();
                 let part = (at - whole.round_float()).to_array();
                 let whole = whole.to_array();

@@ -71,8 +71,9 @@ impl<'a> Reel<'a> {
         Ok(pair)
     }
 
-    /// The picture a part `t` of the way from frame `index` to the next.
-    pub fn between(&mut self, index: usize, t: f32) -> Result<Picture, Fault> {
+    /// The picture a part `t` of the way from frame `index` to the next, where `index + 1` lies `steps` frames later: one in
+    /// a clip, one more than the missing frames at a hole. Motion curves as the frames around say.
+    pub fn between(&mut self, index: usize, t: f32, steps: u32) -> Result<Picture, Fault> {
         if self.bend.as_ref().is_none_or(|b| b.0 != index) {
             // In the order of time, so that every pair finds the one before it as its hint.
             let before = if index > 0 { Some(self.pair(index - 1)?) } else { None };
@@ -80,19 +81,14 @@ impl<'a> Reel<'a> {
             let after = if index + 2 < self.count() { Some(self.pair(index + 1)?) } else { None };
             let whole = |p: &&Arc<Pair>| !p.likeness.is_cut();
             let around = Around {
-                before: before.as_ref().filter(whole).map(|p| (&p.backward, 1.0)),
-                after: after.as_ref().filter(whole).map(|p| (&p.forward, 1.0)),
+                before: before.as_ref().filter(whole).map(|p| (&p.backward, steps as f32)),
+                after: after.as_ref().filter(whole).map(|p| (&p.forward, steps as f32)),
             };
             self.bend = Some((index, pair.bend(around)));
         }
         let pair = self.pair(index)?;
         let Some((_, bend)) = &self.bend else { return Err(Fault::internal("a pair lost its bend")) };
         Ok(pair.between(t, bend))
-    }
-
-    /// The picture a part `t` of the way across a hole of `missing` frames after frame `index`.
-    pub fn across(&mut self, index: usize, t: f32, _missing: u32) -> Result<Picture, Fault> {
-        Ok(self.pair(index)?.at(t))
     }
 }
 

@@ -38,7 +38,7 @@ pub fn retime(request: &Request, num: u32, den: u32, reel: &mut Reel<'_>, sink: 
                 // The nearest frame: a cut stays a cut.
                 Picture::clone(&*reel.original(if t < 0.5 { index } else { index + 1 })?)
             } else {
-                reel.between(index, t)?
+                reel.between(index, t, 1)?
             }
         };
         sink.picture(picture)?;

@@ -82,7 +82,7 @@ impl<'a> Sampler<'a> {
         let j = i + self.width + 1;
         let (a, b) = (self.pixel(j), self.pixel(j + 1));
         let (c, d) = (self.pixel(j + self.width), self.pixel(j + self.width + 1));
-        sum.max(a.min(b).min(c.min(d))).min(a.max(b).max(c.max(d)))
+        sum.fast_max(a.fast_min(b).fast_min(c.fast_min(d))).fast_min(a.fast_max(b).fast_max(c.fast_max(d)))
     }
 }
 

@@ -305,3 +305,32 @@ fn a_still_handle_is_held_and_a_pan_goes_on() {
     let truth = texture(size, -3.2, 0.0, 0);
     assert!(psnr(&crop(&got.pictures[2]), &crop(&truth)) > 32.0, "{:.1}", psnr(&crop(&got.pictures[2]), &crop(&truth)));
 }
+
+#[test]
+fn a_bridge_goes_on_with_the_speed_on_both_sides() {
+    let size = Size::new(320, 180);
+    // Speeds from 2 to 6 pixels a frame over a hole of 4 frames: x(i) = 2i + 0.4 i² between frames 0 and 5.
+    let at = |i: f32| {
+        texture(
+            size,
+            if i < 0.0 {
+                2.0 * i
+            } else if i <= 5.0 {
+                2.0 * i + 0.4 * i * i
+            } else {
+                20.0 + 6.0 * (i - 5.0)
+            },
+            0.0,
+            0,
+        )
+    };
+    let (tail, head) = (strip([at(-2.0), at(-1.0), at(0.0)]), strip([at(5.0), at(6.0), at(7.0)]));
+    let got = make(&request(Task::Bridge, 4, size), &Context { tail: Some(&tail), head: Some(&head), ..Context::default() }).unwrap();
+    for (i, p) in got.pictures.iter().enumerate() {
+        let i = i as f32 + 1.0;
+        let straight = texture(size, 4.0 * i, 0.0, 0);
+        let (ours, line) = (psnr(p, &at(i)), psnr(&straight, &at(i)));
+        assert!(ours > line + 1.5, "frame {i}: {ours:.1} dB, at even speed {line:.1} dB");
+    }
+    assert!(got.notes.iter().any(|n| n.contains("good")), "{:?}", got.notes);
+}
