@@ -7,8 +7,8 @@ use wide::f32x4;
 /// Side of a block as a power of two: 4 pixels.
 const SHIFT: usize = 2;
 /// Second differences below this, absolute and relative to the value, are left to the linear interpolation. Both interpolations
-/// then differ by at most an eighth of it along each axis: half a code value of 8-bit video.
-const VISIBLE: f32 = 4.0 / 255.0;
+/// then differ by at most an eighth of it along each axis: less than a code value of 8-bit video.
+const VISIBLE: f32 = 7.0 / 255.0;
 
 /// One flag per block of pixels.
 #[derive(Clone, Debug)]

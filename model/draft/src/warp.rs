@@ -42,11 +42,18 @@ impl<'a> Sampler<'a> {
         f32x4::new(self.pixels[i])
     }
 
-    /// The value at a spot inside the picture: cubic where the picture has detail, linear where both are the same.
+    /// Whether the picture has detail around a position.
     #[inline(always)]
-    pub fn read(&self, s: Spot) -> f32x4 {
+    pub fn is_fine(&self, x: f32, y: f32) -> bool {
+        let (x, y) = (x.max(0.0) as usize, y.max(0.0) as usize);
+        self.detail.at(x.min(self.width - 1), y.min(self.height - 1))
+    }
+
+    /// The value at a spot inside the picture: cubic where there is detail, linear where both are the same.
+    #[inline(always)]
+    pub fn read(&self, s: Spot, fine: bool) -> f32x4 {
         let inside = s.x.wrapping_sub(1) < self.width.wrapping_sub(3) && s.y.wrapping_sub(1) < self.height.wrapping_sub(3);
-        if inside && self.width > 3 && self.height > 3 && self.detail.at(s.x, s.y) { self.cubic(s) } else { self.linear(s) }
+        if fine && inside && self.width > 3 && self.height > 3 { self.cubic(s) } else { self.linear(s) }
     }
 
     /// Bilinear.
