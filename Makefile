@@ -16,7 +16,7 @@ demo: setup bundle
 	@installers/demo.sh
 
 test: setup python bundle
-	$(CARGO) test --locked --release --workspace
+	$(CARGO) test --locked --release --workspace --no-fail-fast
 
 build:
 	$(CARGO) build --locked --release -p pickup -p pickup-ofx
