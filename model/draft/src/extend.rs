@@ -102,7 +102,7 @@ impl<'a> Extension<'a> {
         let count = frames.count();
         let last = Frame::read(frames, count.saturating_sub(1), space)?;
         let start = count.saturating_sub(HANDLE);
-        let thumbs = (start..count).map(|i| Ok(thumb(&*healed(&frames.frame(i)?), space))).collect::<Result<Vec<_>, Fault>>()?;
+        let thumbs = (start..count).map(|i| Ok(thumb(&healed(&frames.frame(i)?), space))).collect::<Result<Vec<_>, Fault>>()?;
         let mut way = Way::Hold;
         if let Some(after) = find_loop(&thumbs) {
             way = Way::Loop { after: start + after };
@@ -130,7 +130,7 @@ impl<'a> Extension<'a> {
                 let index = after + 1 + k;
                 let seam = SEAM.min(length / 2);
                 if k >= seam {
-                    return Ok(Picture::clone(&*healed(&self.frames.frame(index)?)));
+                    return Ok(Picture::clone(&healed(&self.frames.frame(index)?)));
                 }
                 let t = (k + 1) as f32 / (seam + 1) as f32;
                 if self.seam.as_ref().is_none_or(|s| s.0 != index) {

@@ -147,7 +147,10 @@ impl Pair {
                 let trust = if trust > 0.97 { 1.0 } else { trust };
                 // Where nothing moves the dissolve is the same picture, unsoftened by an interpolation.
                 let trust = trust * smoothstep((u * u + v * v) * (1.0 / (STILL * STILL)) - 1.0);
-                *cell = Cell { a, b, wa: s * trust, wb: t * trust }.to_lanes();
+                // What lies outside one side is read from the other.
+                let (wa, wb) = (s * grid.holds([px + a[0], py + a[1]]), t * grid.holds([px + b[0], py + b[1]]));
+                let share = trust / (wa + wb);
+                *cell = Cell { a, b, wa: wa * share, wb: wb * share }.to_lanes();
             }
         });
         plan
@@ -185,13 +188,17 @@ fn trust(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Vec<f32> {
         let (here, there) = (from.row(y), to.row(y));
         for x in 0..grid.width {
             let i = y * grid.width + x;
-            let d = here[x] - to.sample(x as f32 + flow.u[i], y as f32 + flow.v[i]);
-            m[x] = d * d;
-            p[x] = (here[x] - there[x]) * (here[x] - there[x]);
+            let (u, v) = (x as f32 + flow.u[i], y as f32 + flow.v[i]);
+            // What leaves the picture is evidence for nothing.
+            if u > -1.0 && v > -1.0 && u < grid.width as f32 && v < grid.height as f32 {
+                let d = here[x] - to.sample(u, v);
+                m[x] = d * d;
+                p[x] = (here[x] - there[x]) * (here[x] - there[x]);
+            }
         }
     });
     let (moved, plain) = (boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
-    moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * m + 1.0)).collect()
+    moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * (m + 1.0))).collect()
 }
 
 /// How a pair's motion curves: second differences of position on the grids of both frames, in grid samples per step².

@@ -26,6 +26,14 @@ impl Grid {
         self.len() == 0
     }
 
+    /// 1 for a position inside, falling to a thousandth two samples outside.
+    #[inline(always)]
+    pub fn holds(self, p: [f32; 2]) -> f32 {
+        let (right, bottom) = ((self.width - 1) as f32, (self.height - 1) as f32);
+        let outside = (-p[0]).max(p[0] - right).max(-p[1]).max(p[1] - bottom).max(0.0);
+        (1.0 - 0.5 * outside).max(0.001)
+    }
+
     /// The grid of half the size, rounded up.
     pub const fn half(self) -> Self {
         Self { width: self.width.div_ceil(2), height: self.height.div_ceil(2) }

@@ -1,5 +1,5 @@
 //! The draft as the worker uses it: every task, good and bad context.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
 
