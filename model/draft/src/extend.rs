@@ -151,7 +151,7 @@ impl<'a> Extension<'a> {
                 let (x, y) = ((i % grid.width) as f32, (i / grid.width) as f32);
                 // The map leads from the last frame to the one before it: the way on is the way back again.
                 let (u, v) = map.at(x, y, grid.width, grid.height);
-                Cell { a: [u * reach, v * reach], b: [0.0; 2], wa: 1.0, wb: 0.0 }.to_lanes()
+                Cell { a: [u * reach, v * reach], b: [0.0; 2], wa: 1.0, wb: 0.0, soft: false }.to_lanes()
             })
             .collect();
         render(&self.last, &self.last, grid, &plan, 0.0)

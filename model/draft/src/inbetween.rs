@@ -39,12 +39,14 @@ pub struct Cell {
     pub wa: f32,
     /// Weight of the later frame, warped.
     pub wb: f32,
+    /// Where it stands is not certain: sharpness would only make the error sharper.
+    pub soft: bool,
 }
 
 impl Cell {
     /// The eight numbers that [`render`] reads.
     pub fn to_lanes(self) -> [f32; 8] {
-        [self.a[0], self.a[1], self.b[0], self.b[1], self.wa, self.wb, 0.0, 0.0]
+        [self.a[0], self.a[1], self.b[0], self.b[1], self.wa, self.wb, f32::from(u8::from(!self.soft)), f32::from(u8::from(!self.soft))]
     }
 }
 
@@ -137,7 +139,7 @@ impl Pair {
                 let (u, v) = (m * u1 + (1.0 - m) * u2, m * v1 + (1.0 - m) * v2);
                 let (mut a, mut b) = ([-t * u, -t * v], [s * u, s * v]);
                 let (px, py) = (x as f32, y as f32);
-                let shift = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
+                let (shift, turn) = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
                 for c in 0..2 {
                     a[c] += shift[c];
                     b[c] += shift[c];
@@ -150,7 +152,7 @@ impl Pair {
                 // What lies outside one side is read from the other.
                 let (wa, wb) = (s * grid.holds([px + a[0], py + a[1]]), t * grid.holds([px + b[0], py + b[1]]));
                 let share = trust / (wa + wb);
-                *cell = Cell { a, b, wa: wa * share, wb: wb * share }.to_lanes();
+                *cell = Cell { a, b, wa: wa * share, wb: wb * share, soft: turn > SHAKY }.to_lanes();
             }
         });
         plan
@@ -201,11 +203,12 @@ fn trust(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Vec<f32> {
     moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * (m + 1.0))).collect()
 }
 
-/// How a pair's motion curves: second differences of position on the grids of both frames, in grid samples per step².
+/// How a pair's motion curves: second differences of position on the grids of both frames, in grid samples per step², as far as
+/// they are believed (x, y), and how large they were before that.
 #[derive(Clone, Debug, Default)]
 pub struct Bend {
-    a: Option<Vec<[f32; 2]>>,
-    b: Option<Vec<[f32; 2]>>,
+    a: Option<Vec<[f32; 3]>>,
+    b: Option<Vec<[f32; 3]>>,
     /// The pair's own step is longer than those around it, which then tell the velocity at its ends.
     long: bool,
 }
@@ -215,32 +218,36 @@ impl Bend {
     /// (Lagrange), in a long step the cubic through two positions and two velocities (Hermite), and the parabola where only one
     /// side is known.
     #[inline(always)]
-    fn shift(&self, grid: Grid, a: [f32; 2], b: [f32; 2], t: f32) -> [f32; 2] {
-        let at = |m: &Vec<[f32; 2]>, p: [f32; 2]| {
+    fn shift(&self, grid: Grid, a: [f32; 2], b: [f32; 2], t: f32) -> ([f32; 2], f32) {
+        let at = |m: &Vec<[f32; 3]>, p: [f32; 2]| {
             let x = (p[0].max(0.0) + 0.5) as usize;
             let y = (p[1].max(0.0) + 0.5) as usize;
             m[y.min(grid.height - 1) * grid.width + x.min(grid.width - 1)]
         };
         let (ka, kb) = match (&self.a, &self.b) {
-            (None, None) => return [0.0; 2],
+            (None, None) => return ([0.0; 2], 0.0),
             (Some(_), Some(_)) if self.long => (2.0 * (1.0 - t), 2.0 * t),
             (Some(_), Some(_)) => ((2.0 - t) / 3.0, (1.0 + t) / 3.0),
             _ if self.long => (2.0 * ONE_SIDED, 2.0 * ONE_SIDED),
             _ => (ONE_SIDED, ONE_SIDED),
         };
         let mut shift = [0.0; 2];
+        let mut turn = 0.0_f32;
         for (m, p, k) in [(&self.a, a, ka), (&self.b, b, kb)] {
             if let Some(m) = m {
                 let v = at(m, p);
                 shift[0] += k * v[0];
                 shift[1] += k * v[1];
+                turn = turn.max(v[2]);
             }
         }
         let curve = 0.5 * t * (1.0 - t);
-        [curve * shift[0], curve * shift[1]]
+        ([curve * shift[0], curve * shift[1]], curve * turn)
     }
 }
 
+/// A path that may lie this far off the straight line, in grid samples, is not certain to a pixel.
+const SHAKY: f32 = 1.0;
 /// A parabola fitted to one side alone is trusted this much.
 const ONE_SIDED: f32 = 0.4;
 /// Accelerations up to this share of the motion are believed, twice that are not: what seems to turn that fast is a mismatch.
@@ -250,10 +257,10 @@ const CALM: usize = 4;
 
 /// Second difference of position: `own` leads away from a frame in the pair's direction, `other` in the opposite one, over a
 /// step that is `1 / ratio` as long. In a long step it is how much further than its velocity a sample comes.
-fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 2]> {
+fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 3]> {
     let grid = own.grid;
     let n = grid.len();
-    let (mut x, mut y) = (vec![0.0; n], vec![0.0; n]);
+    let (mut x, mut y, mut raw) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     for i in 0..n {
         let (u, v) = (own.u[i], own.v[i]);
         let (p, q) = (other.u[i] * ratio, other.v[i] * ratio);
@@ -262,8 +269,10 @@ fn acceleration(own: &Field, other: &Field, ratio: f32) -> Vec<[f32; 2]> {
         let believed = (2.0 - (ax * ax + ay * ay).sqrt() / (TURN * motion + 0.01)).clamp(0.0, 1.0);
         x[i] = ax * believed;
         y[i] = ay * believed;
+        raw[i] = (ax * ax + ay * ay).sqrt();
     }
-    boxed(&x, grid, CALM).into_iter().zip(boxed(&y, grid, CALM)).map(|(x, y)| [x, y]).collect()
+    let (x, y, raw) = (boxed(&x, grid, CALM), boxed(&y, grid, CALM), boxed(&raw, grid, CALM));
+    x.into_iter().zip(y).zip(raw).map(|((x, y), r)| [x, y, r]).collect()
 }
 
 /// Mean over a square window, held at the edges: two passes of running sums.

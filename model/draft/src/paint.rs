@@ -32,8 +32,8 @@ pub fn render(a: &Frame, b: &Frame, grid: Grid, plan: &[[f32; 8]], t: f32) -> Pi
     plan.par_chunks_mut(grid.width).with_min_len(8).enumerate().for_each(|(y, row)| {
         for (x, cell) in row.iter_mut().enumerate() {
             let (px, py) = ((x as f32 + 0.5) * step, (y as f32 + 0.5) * step);
-            cell[6] = f32::from(u8::from(pa.is_fine(px + cell[0] * step, py + cell[1] * step)));
-            cell[7] = f32::from(u8::from(pb.is_fine(px + cell[2] * step, py + cell[3] * step)));
+            cell[6] *= f32::from(u8::from(pa.is_fine(px + cell[0] * step, py + cell[1] * step)));
+            cell[7] *= f32::from(u8::from(pb.is_fine(px + cell[2] * step, py + cell[3] * step)));
         }
     });
     // Zeroes that the system hands out: nothing is written twice.
