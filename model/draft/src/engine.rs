@@ -1,7 +1,7 @@
 //! The draft as an engine: which task is made in which way, and what the editor is told about it.
 
 use shot::request::End;
-use shot::{Camera, Context, Engine, Fault, Figure, Frames, Keep, Picture, Quality, Request, Sink, SoundMode, Stage, Task};
+use shot::{Camera, ColourSpace, Context, Engine, Fault, Figure, Frames, Keep, Picture, Quality, Request, Sink, SoundMode, Stage, Task};
 
 use crate::bridge::bridge;
 use crate::cut::{Hideability, Likeness};
@@ -174,7 +174,9 @@ impl Job<'_> {
     fn card(&self, sink: &mut dyn Sink) -> Result<(), Fault> {
         const WHY: &str = "the draft engine cannot make a picture from words alone: give it a still, or choose an engine with weights";
         sink.card();
-        let card = slate::missing(&slate::Missing::of(self.request, WHY));
+        let mut card = slate::missing(&slate::Missing::of(self.request, WHY));
+        // Cards are drawn for a display; the take is in the editor's space.
+        colour::convert(card.pixels_mut(), ColourSpace::Rec709, self.request.context.colour);
         let total = self.request.total_frames();
         for i in 0..total {
             sink.picture(card.clone())?;

@@ -167,9 +167,10 @@ const CHOICE: usize = 2;
 const WINDOW: usize = 12;
 
 /// How many times less a warp is trusted in a pair of whose change the flow leaves the share `unexplained`. Footage that moves
-/// leaves up to three quarters where it moves fast; a dissolve, a flash or fire leave more, and there a warp only tears.
+/// leaves up to three quarters where it moves fast; a dissolve, a flash or fire leave more, and there a warp only tears. Flow fits
+/// the two frames better than what lies between them, hence the half more.
 fn doubt(unexplained: f32) -> f32 {
-    1.0 + 20.0 * smoothstep((unexplained - 0.65) / 0.2) + 1000.0 * smoothstep((unexplained - 0.8) / 0.06)
+    1.5 + 20.0 * smoothstep((unexplained - 0.65) / 0.2) + 1000.0 * smoothstep((unexplained - 0.8) / 0.06)
 }
 
 /// Motion that is no motion, in grid samples.

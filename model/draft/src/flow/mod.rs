@@ -81,7 +81,7 @@ pub struct Settings {
 
 impl Settings {
     /// For a take that is looked at.
-    pub const FINAL: Self = Self { effort: Effort { stride: 4, steps: 12, passes: 4 }, smoothing: Smoothing::FINAL };
+    pub const FINAL: Self = Self { effort: Effort { stride: 4, steps: 8, passes: 4 }, smoothing: Smoothing::FINAL };
     /// For the fastest idea of a take.
     pub const DRAFT: Self = Self { effort: Effort { stride: 5, steps: 6, passes: 2 }, smoothing: Smoothing::DRAFT };
 }

@@ -29,7 +29,7 @@ pub struct Smoothing {
 
 impl Smoothing {
     /// The paper's weights (its section 3).
-    pub const FINAL: Self = Self { alpha: 10.0, delta: 5.0, gamma: 10.0, rounds: 5, sweeps: 5 };
+    pub const FINAL: Self = Self { alpha: 10.0, delta: 5.0, gamma: 10.0, rounds: 3, sweeps: 5 };
     /// Less work.
     pub const DRAFT: Self = Self { rounds: 2, sweeps: 3, ..Self::FINAL };
 }
