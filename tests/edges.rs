@@ -17,9 +17,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sound", &["shot"]),
     ("timeline", &["shot"]),
     ("draft", &["shot", "colour", "sound", "slate"]),
+    ("ltx", &["shot", "colour", "sound"]),
     ("pickup-ofx", &["shot", "takes", "slate", "worker", "host-sys"]),
     ("test-host", &["host-sys"]),
-    ("pickup", &["shot", "slate", "takes", "worker", "media", "colour", "sound", "draft", "timeline"]),
+    ("pickup", &["shot", "slate", "takes", "worker", "media", "colour", "sound", "draft", "ltx", "timeline"]),
 ];
 
 /// Crates that only the root may name.

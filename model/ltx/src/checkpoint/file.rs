@@ -1,0 +1,194 @@
+//! One safetensors file, mapped: header checked once, tensors found without reading them.
+//!
+//! The format: 8 bytes little-endian length N, N bytes of JSON, then the data. The header comes from strangers: every offset is
+//! checked against the file's length, every shape against the bytes it claims, before anything is believed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Longest header that is believed, as the reference implementation has it.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// How values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// 64-bit float.
+    F64,
+    /// 32-bit float.
+    F32,
+    /// 16-bit float.
+    F16,
+    /// bfloat16.
+    Bf16,
+    /// 8-bit float, 4 exponent bits, no infinities.
+    F8E4M3,
+    /// Bytes.
+    U8,
+    /// Signed bytes.
+    I8,
+    /// 64-bit integers.
+    I64,
+}
+
+impl Stored {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "F64" => Self::F64,
+            "F32" => Self::F32,
+            "F16" => Self::F16,
+            "BF16" => Self::Bf16,
+            "F8_E4M3" => Self::F8E4M3,
+            "U8" | "BOOL" => Self::U8,
+            "I8" => Self::I8,
+            "I64" => Self::I64,
+            _ => return None,
+        })
+    }
+
+    /// How many values are stored together, and in how many bytes.
+    pub const fn block(self) -> (usize, usize) {
+        match self {
+            Self::F64 | Self::I64 => (1, 8),
+            Self::F32 => (1, 4),
+            Self::F16 | Self::Bf16 => (1, 2),
+            Self::F8E4M3 | Self::U8 | Self::I8 => (1, 1),
+        }
+    }
+
+    /// Whether the values are weights, not bytes of something else.
+    pub const fn is_number(self) -> bool {
+        !matches!(self, Self::U8 | Self::I8 | Self::I64)
+    }
+}
+
+/// Where a tensor lies.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// How its values are stored; the text of the header where that is not understood.
+    pub stored: std::result::Result<Stored, String>,
+    /// Its axes, slowest first.
+    pub shape: Vec<usize>,
+    start: usize,
+    end: usize,
+}
+
+/// A mapped file.
+#[derive(Clone, Debug)]
+pub struct Mapped(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    map: Mmap,
+    entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+impl Mapped {
+    /// Maps a file and reads its header.
+    pub fn open(path: &Path) -> Result<Self> {
+        let read = |source| Error::Read { path: path.to_owned(), source };
+        let damaged = |why: String| Error::Damaged { path: path.to_owned(), why };
+        let file = File::open(path).map_err(read)?;
+        let map = map(&file).map_err(read)?;
+        let length: [u8; 8] = map.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| damaged("it has no header".into()))?;
+        let length = u64::from_le_bytes(length);
+        let data = 8 + length as usize;
+        if length > LONGEST_HEADER || data > map.len() {
+            return Err(damaged(format!("its header claims {length} bytes, the file has {}", map.len())));
+        }
+        let header: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(&map[8..data]).map_err(|e| damaged(format!("its header is not JSON ({e})")))?;
+        let mut entries = BTreeMap::new();
+        let mut metadata = BTreeMap::new();
+        for (name, value) in header {
+            if name == "__metadata__" {
+                metadata = serde_json::from_value(value).map_err(|e| damaged(format!("its metadata is not text ({e})")))?;
+                continue;
+            }
+            let raw: Raw = serde_json::from_value(value).map_err(|e| damaged(format!("the entry {name} is wrong ({e})")))?;
+            let entry = entry(&raw, data, map.len()).map_err(|why| damaged(format!("the tensor {name} {why}")))?;
+            entries.insert(name, entry);
+        }
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), map, entries, metadata })))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Its name without the folders, as errors give it.
+    pub fn label(&self) -> String {
+        self.0.path.file_name().map_or_else(|| self.0.path.display().to_string(), |n| n.to_string_lossy().into_owned())
+    }
+
+    /// What the file says of itself.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.0.metadata
+    }
+
+    /// All tensors, in order of name.
+    pub fn entries(&self) -> &BTreeMap<String, Entry> {
+        &self.0.entries
+    }
+
+    /// A tensor's bytes as they lie in the file; they need not be aligned.
+    pub fn bytes(&self, entry: &Entry) -> &[u8] {
+        &self.0.map[entry.start..entry.end]
+    }
+
+    /// Tells the system that a tensor will be read soon, so that disk and arithmetic overlap.
+    pub fn will_need(&self, entry: &Entry) {
+        #[cfg(unix)]
+        // Advice that is not taken costs time and nothing else.
+        let _ = self.0.map.advise_range(memmap2::Advice::WillNeed, entry.start, entry.end - entry.start);
+    }
+
+    /// Tells the system that a tensor's pages can go: what streams through must not fill memory.
+    #[allow(unsafe_code)]
+    pub fn done_with(&self, entry: &Entry) {
+        #[cfg(unix)]
+        {
+            // SAFETY: the mapping is read-only and backed by a file that is not written: dropped pages come back with the same
+            // content when they are touched again, so no reference into them changes its value.
+            let _ = unsafe { self.0.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, entry.start, entry.end - entry.start) };
+        }
+    }
+}
+
+fn entry(raw: &Raw, data: usize, length: usize) -> std::result::Result<Entry, String> {
+    let (start, end) = raw.data_offsets;
+    let place = data.checked_add(start).zip(data.checked_add(end)).filter(|(s, e)| s <= e && *e <= length);
+    let (start, end) = place.ok_or_else(|| format!("lies at {start}..{end}, beyond the file's end: it is cut off"))?;
+    let stored = Stored::parse(&raw.dtype).ok_or_else(|| raw.dtype.clone());
+    if let Ok(stored) = stored {
+        let (_, size) = stored.block();
+        let bytes = raw.shape.iter().try_fold(size, |n, d| n.checked_mul(*d));
+        if bytes != Some(end - start) {
+            return Err(format!("of shape {:?} claims {} bytes", raw.shape, end - start));
+        }
+    }
+    Ok(Entry { stored, shape: raw.shape.clone(), start, end })
+}
+
+#[allow(unsafe_code)]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the file is opened for reading and never written by us. Another program that truncates it while it is mapped would
+    // end this process (SIGBUS): the worker's, by design not the host's. That is the price of not copying 40 GB.
+    unsafe { Mmap::map(file) }
+}

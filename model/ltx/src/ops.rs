@@ -1,0 +1,8 @@
+//! The arithmetic that candle lacks or has slowly, each behind a small function. On the CPU they work on f32 slices, split into
+//! blocks that do not depend on the number of threads; on a GPU they are composed from candle's own operations.
+//!
+//! Tensors are dense, last axis fastest, and the last axis is always the channels.
+
+pub mod gemm;
+pub mod linear;
+pub mod slices;

