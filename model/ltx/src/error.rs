@@ -119,6 +119,12 @@ impl From<candle_core::Error> for Error {
     }
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Sink(fault)
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let (code, remedy) = match &error {

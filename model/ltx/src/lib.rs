@@ -16,6 +16,7 @@
 //! Truncated files, hostile headers, missing tensors, other shapes, parts of different generations: each by name of tensor and file.
 
 pub mod checkpoint;
+pub mod engine;
 pub mod error;
 pub mod ops;
 

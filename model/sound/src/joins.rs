@@ -7,6 +7,28 @@
 //! is exactly a draw conditioned on the neighbour's samples: noise is met without a dip in level, a hum keeps its phase, and
 //! the difference dies away as fast as the neighbour's own memory does.
 
+use shot::{Fault, Sound};
+
+/// Samples by which a sound that [`join`] shall bend must begin before and go on after the hole.
+pub const JOIN_MARGIN: usize = 4 * ORDER;
+
+/// Bends both ends of a sound that somebody else made, so that it continues the neighbours' waveforms: no click, no dip, a hum
+/// keeps its phase. `made` begins [`JOIN_MARGIN`] samples before the hole and ends as many after it; what is given back is the
+/// hole alone. All sounds have one rate; neighbours with fewer channels lend their last one.
+pub fn join(before: Option<&Sound>, made: Sound, after: Option<&Sound>) -> Result<Sound, Fault> {
+    let rate = made.rate();
+    let samples = made.len().checked_sub(2 * JOIN_MARGIN).ok_or_else(|| Fault::internal("a sound to join is shorter than its margins"))?;
+    let mut channels = made.into_channels();
+    let of = |side: Option<&Sound>, c: usize| side.and_then(|s| s.channels().get(c).or(s.channels().last()).cloned()).unwrap_or_default();
+    for (c, channel) in channels.iter_mut().enumerate() {
+        join_head(&of(before, c), channel, JOIN_MARGIN, samples);
+        join_tail(&of(after, c), channel, JOIN_MARGIN, samples);
+        channel.drain(..JOIN_MARGIN);
+        channel.truncate(samples);
+    }
+    Sound::new(rate, channels)
+}
+
 /// Coefficients of the predictor.
 const ORDER: usize = 64;
 /// Samples of the neighbour from which the predictor is learnt.
@@ -107,6 +129,7 @@ pub(crate) fn join_tail(after: &[f32], made: &mut [f32], margin: usize, samples:
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::random::Random;
 
@@ -169,6 +192,19 @@ mod tests {
             let edge = before.last().copied().unwrap_or(0.0);
             assert!((made[MARGIN] - edge).abs() < 0.05, "{} {edge}", made[MARGIN]);
         }
+    }
+
+    #[test]
+    fn a_sound_that_others_made_is_joined_in_every_channel() {
+        let before = Sound::new(48_000, vec![noise(9000, 1, 0.98)]).unwrap();
+        let made = Sound::new(48_000, vec![noise(4800 + 2 * JOIN_MARGIN, 2, 0.98), noise(4800 + 2 * JOIN_MARGIN, 3, 0.98)]).unwrap();
+        let joined = join(Some(&before), made, None).unwrap();
+        assert_eq!((joined.len(), joined.channels().len()), (4800, 2));
+        let usual = steepest(&before.channels()[0]);
+        for channel in joined.channels() {
+            assert!((channel[0] - before.channels()[0][8999]).abs() < 1.3 * usual);
+        }
+        assert!(join(None, Sound::silence(48_000, 1, 10), None).is_err());
     }
 
     #[test]

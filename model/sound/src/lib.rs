@@ -11,6 +11,8 @@
 //! Music ([`music`] finds its tempo and key, and says when it is not sure) is joined on the beat where the tempo is certain or
 //! given by the user, and faded where it is not.
 //!
+//! [`join`] bends a sound that a model made so that it continues its neighbours in the same way.
+//!
 //! [`integrated_loudness`] measures by ITU-R BS.1770.
 //!
 //! Threads: everything may be called from any thread; channels are worked on in parallel with rayon. All randomness comes from
@@ -46,6 +48,7 @@ mod voice;
 pub use ambience::{Gap, Made, ambience, fill};
 pub use channels::MAX_CHANNELS;
 pub use error::Error;
+pub use joins::{JOIN_MARGIN, join};
 pub use key::Key;
 pub use loudness::integrated_loudness;
 pub use music::{Estimate, Music, music};
