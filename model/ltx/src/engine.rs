@@ -1,5 +1,7 @@
 //! The model as an engine.
 
 pub mod canvas;
+pub mod examine;
 pub mod hearing;
+pub mod lock;
 pub mod plan;

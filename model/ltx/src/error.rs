@@ -93,6 +93,9 @@ pub enum Error {
     /// What was asked cannot be done by this model.
     #[error("{0}")]
     Unfit(String),
+    /// What came out is no picture or no sound.
+    #[error("{0}")]
+    Broken(String),
     /// The job was stopped.
     #[error("stopped before it was finished")]
     Cancelled,
@@ -138,6 +141,7 @@ impl From<Error> for Fault {
             Error::Generation { .. } => (Code::Input, "use files of one generation: 2.3 and 2.5 cannot be mixed"),
             Error::Tensor { .. } => (Code::Engine, "try a smaller size or fewer frames; report it if it stays so"),
             Error::Unfit(_) => (Code::Argument, "change the request accordingly"),
+            Error::Broken(_) => (Code::Engine, "try another seed; if it stays so, verify the weights with `pickup weights verify`"),
             Error::Cancelled => return Self::cancelled(),
             Error::Sink(fault) => return fault.clone(),
         };

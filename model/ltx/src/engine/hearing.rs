@@ -63,7 +63,7 @@ pub fn kept(latents: usize, known: &[Range<f64>]) -> Vec<bool> {
     // Latent i covers mel frames 4i−3 to 4i, each of a hundredth of a second (notes, §5.4); half a hop of the window's reach on
     // either side is forgiven, or the latent at a cut would never be the editor's.
     let covers = |i: usize| (4 * i).saturating_sub(3) as f64 * 0.01..(4 * i + 1) as f64 * 0.01;
-    (0..latents).map(|i| covers(i)).map(|c| known.iter().any(|k| k.start <= c.start + 0.005 && c.end <= k.end + 0.005)).collect()
+    (0..latents).map(covers).map(|c| known.iter().any(|k| k.start <= c.start + 0.005 && c.end <= k.end + 0.005)).collect()
 }
 
 /// What is cut out of a clip's sound.

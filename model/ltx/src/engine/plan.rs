@@ -78,7 +78,7 @@ impl Frames {
     pub fn kept(&self) -> Vec<bool> {
         let made = self.range();
         let end = self.total() - self.spare;
-        (0..self.latents()).map(|k| latent_frames(k)).map(|f| f.end <= made.start || (f.start >= made.end && f.end <= end)).collect()
+        (0..self.latents()).map(latent_frames).map(|f| f.end <= made.start || (f.start >= made.end && f.end <= end)).collect()
     }
 }
 
