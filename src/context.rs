@@ -69,6 +69,7 @@ impl Decoded {
             tail: self.tail.as_ref().map(|f| f as &dyn Frames),
             head: self.head.as_ref().map(|f| f as &dyn Frames),
             clip: self.clip.as_ref().or(self.kept.picture.as_ref()).map(|f| f as &dyn Frames),
+            clip_sound: self.kept.sound.clone(),
             like: self.like.iter().map(|f| f as &dyn Frames).collect(),
             still: self.still.clone(),
             tail_sound: self.tail_sound.clone(),

@@ -4,6 +4,7 @@
 //! Everything inside this crate speaks the names of the published single file; other layouts are renamed when they are opened.
 
 pub mod file;
+pub mod identity;
 pub mod layout;
 pub mod matrix;
 pub mod section;

@@ -118,8 +118,10 @@ pub struct Context<'a> {
     pub tail: Option<&'a dyn Frames>,
     /// Handle frames after the hole; the first one touches it.
     pub head: Option<&'a dyn Frames>,
-    /// The clip that is worked on (retime).
+    /// The clip that is worked on: a retime's, or the span's own frames where a retake keeps its picture.
     pub clip: Option<&'a dyn Frames>,
+    /// The span's own sound where a retake keeps it: exactly as long as the span.
+    pub clip_sound: Option<Sound>,
     /// Frames of reference shots.
     pub like: Vec<&'a dyn Frames>,
     /// A still, at its own size.

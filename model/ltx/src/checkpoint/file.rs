@@ -152,6 +152,12 @@ impl Mapped {
         &self.0.map[entry.start..entry.end]
     }
 
+    /// Header and data as they lie in the file.
+    pub fn whole(&self) -> (&[u8], &[u8]) {
+        let data = self.0.entries.values().map(|e| e.start).min().unwrap_or(self.0.map.len());
+        self.0.map.split_at(data)
+    }
+
     /// Tells the system that a tensor will be read soon, so that disk and arithmetic overlap.
     pub fn will_need(&self, entry: &Entry) {
         #[cfg(unix)]
