@@ -19,5 +19,6 @@ pub mod checkpoint;
 pub mod engine;
 pub mod error;
 pub mod ops;
+pub mod sampling;
 
 pub use error::{Error, Result};
