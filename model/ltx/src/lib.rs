@@ -15,6 +15,7 @@
 //! # What it refuses
 //! Truncated files, hostile headers, missing tensors, other shapes, parts of different generations: each by name of tensor and file.
 
+pub mod audio;
 pub mod checkpoint;
 pub mod engine;
 pub mod error;

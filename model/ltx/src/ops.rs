@@ -3,6 +3,8 @@
 //!
 //! Tensors are dense, last axis fastest, and the last axis is always the channels.
 
+pub mod conv1d;
+pub mod conv2d;
 pub mod gemm;
 pub mod linear;
 pub mod slices;

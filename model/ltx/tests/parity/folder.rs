@@ -42,7 +42,7 @@ impl Folder {
     /// The tensors of a dump, `t2v` for `dump_t2v.safetensors`; `None` where this folder has no such dump.
     pub fn dump(&self, name: &str) -> Option<Dump> {
         let path = self.root.join(format!("dump_{name}.safetensors"));
-        path.exists().then(|| Dump(Mapped::open(&path).unwrap()))
+        path.exists().then(|| Dump::open(&path))
     }
 
     /// The program's arguments: `height`, `frames`, `prompt`, …
@@ -57,6 +57,10 @@ impl Folder {
 pub struct Dump(Mapped);
 
 impl Dump {
+    pub fn open(path: &Path) -> Self {
+        Self(Mapped::open(path).unwrap())
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.0.entries().contains_key(name)
     }

@@ -4,6 +4,7 @@
 //! row per stage, writes `FOLDER/rows.json` and fails when an error is above its bar. Without the variable it runs on the fixtures.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod audio;
 mod folder;
 mod sampling;
 
@@ -15,6 +16,7 @@ fn every_stage_agrees_with_the_reference() {
         let mut rows = Rows::default();
         println!("{}", folder.root().display());
         sampling::rows(&folder, &mut rows);
+        audio::rows(&folder, &mut rows);
         rows.finish(&folder);
     }
 }
