@@ -21,5 +21,6 @@ pub mod engine;
 pub mod error;
 pub mod ops;
 pub mod sampling;
+pub mod text;
 
 pub use error::{Error, Result};

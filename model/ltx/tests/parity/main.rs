@@ -7,6 +7,7 @@
 mod audio;
 mod folder;
 mod sampling;
+mod text;
 
 use folder::{Folder, Rows};
 
@@ -17,6 +18,7 @@ fn every_stage_agrees_with_the_reference() {
         println!("{}", folder.root().display());
         sampling::rows(&folder, &mut rows);
         audio::rows(&folder, &mut rows);
+        text::rows(&folder, &mut rows);
         rows.finish(&folder);
     }
 }

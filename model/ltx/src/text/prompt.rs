@@ -1,0 +1,54 @@
+//! Prompts to tokens, by the checkpoint's own tokenizer.
+
+use tokenizers::Tokenizer;
+
+use crate::error::{Error, Result};
+use crate::text::config::GemmaConfig;
+
+/// A prompt's tokens.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// `<bos>` and what follows; never `<eos>`.
+    pub tokens: Vec<u32>,
+    /// Tokens at the end for which there was no room.
+    pub dropped: usize,
+}
+
+/// The tokenizer.
+#[derive(Debug)]
+pub struct Prompts {
+    tokenizer: Tokenizer,
+    bos: u32,
+    vocabulary: usize,
+}
+
+impl Prompts {
+    /// From a `tokenizer.json`.
+    pub fn read(json: &[u8], config: &GemmaConfig) -> Result<Self> {
+        let wrong = |why: String| Error::Config { file: "tokenizer.json".into(), why };
+        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| wrong(format!("it cannot be read ({e})")))?;
+        // A file may ask for padding or truncation of its own; both are ours to decide.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|e| wrong(e.to_string()))?;
+        let bos = tokenizer.token_to_id("<bos>").or(config.bos).ok_or_else(|| wrong("it has no <bos>".into()))?;
+        Ok(Self { tokenizer, bos, vocabulary: config.vocabulary })
+    }
+
+    /// The tokens of a prompt without the space around it, at most `longest`.
+    pub fn tokens(&self, prompt: &str, longest: usize) -> Result<Prompt> {
+        // Special tokens are not left to the tokenizer's template: Gemma 3's has <bos>, Gemma 4's has not, and <eos> is never wanted.
+        let encoded = self.tokenizer.encode(prompt.trim(), false);
+        let encoded = encoded.map_err(|e| Error::Unfit(format!("the prompt cannot be split into tokens ({e})")))?;
+        let mut tokens = encoded.get_ids().to_vec();
+        if tokens.first() != Some(&self.bos) {
+            tokens.insert(0, self.bos);
+        }
+        let dropped = tokens.len().saturating_sub(longest);
+        tokens.truncate(longest);
+        if let Some(beyond) = tokens.iter().find(|t| **t as usize >= self.vocabulary) {
+            let why = format!("it makes the token {beyond}, the text encoder knows {}", self.vocabulary);
+            return Err(Error::Config { file: "tokenizer.json".into(), why });
+        }
+        Ok(Prompt { tokens, dropped })
+    }
+}
