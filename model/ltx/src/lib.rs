@@ -17,6 +17,7 @@
 
 pub mod audio;
 pub mod checkpoint;
+pub mod conditioning;
 pub mod engine;
 pub mod error;
 pub mod ops;

@@ -14,41 +14,45 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::ops::slices;
 
-/// What noise is drawn for. Streams of one seed have nothing to do with each other.
+/// What noise is drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum Purpose {
     /// What the picture begins as.
     Video,
     /// What the sound begins as.
-    Audio,
-    /// What a generated keyframe or appended tokens begin as, by their order.
-    Appended(u16),
+    Sound,
     /// Added to the picture after a step of the second-order sampler.
-    VideoStep(u16),
+    VideoStep,
     /// Added to the sound after a step of the second-order sampler.
-    AudioStep(u16),
+    SoundStep,
     /// Added to the picture in the middle of such a step.
-    VideoHalfStep(u16),
+    VideoHalfStep,
     /// Added to the sound in the middle of such a step.
-    AudioHalfStep(u16),
+    SoundHalfStep,
     /// What the picture of the diffusion decoder begins as.
     Pixels,
 }
 
+/// A stream of noise. Streams of one seed have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// What for.
+    pub purpose: Purpose,
+    /// 0 for the target, from 1 on the groups of tokens appended to it.
+    pub group: u8,
+    /// The step, below 1024; 0 where there are none.
+    pub step: u16,
+}
+
 impl Stream {
-    /// The stream's number: kind and order.
+    /// The target's, where there are no steps.
+    pub const fn of(purpose: Purpose) -> Self {
+        Self { purpose, group: 0, step: 0 }
+    }
+
+    /// Step, group and purpose, each in its own bits; stage and block of channels have the others.
     const fn tag(self) -> u32 {
-        let (kind, order) = match self {
-            Self::Video => (0, 0),
-            Self::Audio => (1, 0),
-            Self::Appended(order) => (2, order),
-            Self::VideoStep(order) => (3, order),
-            Self::AudioStep(order) => (4, order),
-            Self::VideoHalfStep(order) => (5, order),
-            Self::AudioHalfStep(order) => (6, order),
-            Self::Pixels => (7, 0),
-        };
-        (order as u32) << 16 | kind << 8
+        (self.step as u32) << 22 | (self.group as u32) << 14 | (self.purpose as u32) << 8
     }
 }
 
@@ -59,12 +63,18 @@ pub const MOST_CHANNELS: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noise {
     key: [u32; 2],
+    stage: u32,
 }
 
 impl Noise {
-    /// Of a seed.
+    /// Of a seed, for its first stage.
     pub const fn new(seed: u64) -> Self {
-        Self { key: [seed as u32, (seed >> 32) as u32] }
+        Self { key: [seed as u32, (seed >> 32) as u32], stage: 0 }
+    }
+
+    /// Of the same seed for another stage, 0 to 7: what is refined must not be given the noise again that it was made from.
+    pub const fn stage(self, stage: u8) -> Self {
+        Self { stage: (stage & 7) as u32, ..self }
     }
 
     /// Standard normal values of the channels at one place: frame (or time), row, column.
@@ -73,8 +83,9 @@ impl Noise {
     /// With more than [`MOST_CHANNELS`].
     pub fn fill(&self, stream: Stream, [frame, row, column]: [u32; 3], out: &mut [f32]) {
         assert!(out.len() <= MOST_CHANNELS, "{} channels of noise", out.len());
+        let tag = stream.tag() | self.stage << 11;
         for (block, out) in out.chunks_mut(4).enumerate() {
-            let words = philox([column, row, frame, stream.tag() | block as u32], self.key);
+            let words = philox([column, row, frame, tag | block as u32], self.key);
             for (out, word) in out.iter_mut().zip(words) {
                 *out = normal(word) as f32;
             }
@@ -82,12 +93,12 @@ impl Noise {
     }
 
     /// A grid `[frames, rows, columns]` of noise as `[frames·rows·columns, channels]`.
-    pub fn grid(&self, stream: Stream, grid: [usize; 3], channels: usize) -> Result<Tensor> {
-        self.grid_from(stream, [0; 3], grid, channels)
+    pub fn grid(&self, purpose: Purpose, grid: [usize; 3], channels: usize) -> Result<Tensor> {
+        self.grid_from(purpose, [0; 3], grid, channels)
     }
 
     /// A part of that noise, beginning at a place of it: what a tile or a later window needs.
-    pub fn grid_from(&self, stream: Stream, from: [u32; 3], [frames, rows, columns]: [usize; 3], channels: usize) -> Result<Tensor> {
+    pub fn grid_from(&self, purpose: Purpose, from: [u32; 3], [frames, rows, columns]: [usize; 3], channels: usize) -> Result<Tensor> {
         let limit = u32::MAX as usize / 2;
         if channels == 0 || channels > MOST_CHANNELS || [frames, rows, columns].iter().any(|n| *n == 0 || *n > limit) {
             return Err(Error::Unfit(format!("noise of {frames}×{rows}×{columns} places and {channels} channels cannot be made")));
@@ -97,7 +108,7 @@ impl Noise {
             let (frame, row) = ((line / rows) as u32, (line % rows) as u32);
             for (column, out) in out.chunks_mut(channels).enumerate() {
                 let place = [from[0].wrapping_add(frame), from[1].wrapping_add(row), from[2].wrapping_add(column as u32)];
-                self.fill(stream, place, out);
+                self.fill(Stream::of(purpose), place, out);
             }
         });
         slices::tensor(out, (frames * rows * columns, channels))

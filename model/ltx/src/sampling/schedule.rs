@@ -64,6 +64,7 @@ pub fn from_level(levels: &[f32], sigma: f32) -> Result<Vec<f32>> {
 pub fn check(levels: &[f32]) -> Result<()> {
     let falling = levels.windows(2).all(|w| w[0] > w[1]);
     match levels {
+        _ if levels.len() > MOST_STEPS + 1 => Err(Error::Unfit(format!("{} steps are more than {MOST_STEPS}", levels.len() - 1))),
         [first, .., last] if falling && *first <= 1.0 && *last == 0.0 => Ok(()),
         _ => Err(Error::Unfit(format!("the levels of noise {levels:?} must fall from at most 1 to 0"))),
     }

@@ -49,7 +49,7 @@ fn the_logarithm_is_exact_to_the_last_bits() {
 }
 
 fn sample(seed: u64) -> Vec<f32> {
-    Noise::new(seed).grid(Stream::Video, [8, 32, 32], 128).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    Noise::new(seed).grid(Purpose::Video, [8, 32, 32], 128).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
 #[test]
@@ -86,21 +86,47 @@ fn neighbours_streams_and_seeds_are_independent() {
         let shifted = [b, a].concat();
         assert!(correlation(&shifted).abs() < 5.0 / n.sqrt(), "{shift}");
     }
-    let other = Noise::new(7).grid(Stream::Audio, [8, 32, 32], 128).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    for other in [&sample(8), &sample(7 << 32), &other] {
+    let other = Noise::new(7).grid(Purpose::Sound, [8, 32, 32], 128).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let stage = Noise::new(7).stage(1).grid(Purpose::Video, [8, 32, 32], 128).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    for other in [&sample(8), &sample(7 << 32), &other, &stage] {
         assert!(correlation(other).abs() < 5.0 / n.sqrt());
     }
 }
 
 #[test]
+fn streams_have_tags_of_their_own() {
+    use std::collections::BTreeSet;
+    let purposes = [
+        Purpose::Video,
+        Purpose::Sound,
+        Purpose::VideoStep,
+        Purpose::SoundStep,
+        Purpose::VideoHalfStep,
+        Purpose::SoundHalfStep,
+        Purpose::Pixels,
+    ];
+    let mut first = BTreeSet::new();
+    for purpose in purposes {
+        for (group, step) in [(0, 0), (1, 0), (255, 0), (0, 1), (0, 1023), (255, 1023)] {
+            for stage in 0..8 {
+                let mut values = [0.0; 4];
+                Noise::new(5).stage(stage).fill(Stream { purpose, group, step }, [0; 3], &mut values);
+                first.insert(values.map(f32::to_bits));
+            }
+        }
+    }
+    assert_eq!(first.len(), 7 * 6 * 8);
+}
+
+#[test]
 fn a_larger_grid_keeps_the_values_of_a_smaller_one() {
     let noise = Noise::new(99);
-    let large = noise.grid(Stream::Video, [5, 6, 7], 16).unwrap().reshape((5, 6, 7, 16)).unwrap();
-    let small = noise.grid(Stream::Video, [3, 4, 5], 16).unwrap().reshape((3, 4, 5, 16)).unwrap();
+    let large = noise.grid(Purpose::Video, [5, 6, 7], 16).unwrap().reshape((5, 6, 7, 16)).unwrap();
+    let small = noise.grid(Purpose::Video, [3, 4, 5], 16).unwrap().reshape((3, 4, 5, 16)).unwrap();
     let same = large.narrow(0, 0, 3).unwrap().narrow(1, 0, 4).unwrap().narrow(2, 0, 5).unwrap();
     let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert_eq!(values(&small), values(&same));
-    let tile = noise.grid_from(Stream::Video, [1, 2, 3], [2, 2, 2], 16).unwrap().reshape((2, 2, 2, 16)).unwrap();
+    let tile = noise.grid_from(Purpose::Video, [1, 2, 3], [2, 2, 2], 16).unwrap().reshape((2, 2, 2, 16)).unwrap();
     let there = large.narrow(0, 1, 2).unwrap().narrow(1, 2, 2).unwrap().narrow(2, 3, 2).unwrap();
     assert_eq!(values(&tile), values(&there));
 }
@@ -121,6 +147,6 @@ const FIRST_BITS: [u32; 4] = [0x3f67_16c0, 0xbf98_72e4, 0x3ecd_aca6, 0x3f39_2597
 fn impossible_grids_are_refused() {
     let noise = Noise::new(0);
     for (grid, channels) in [([0, 1, 1], 4), ([1, 1, usize::MAX], 4), ([1, 1, 1], 0), ([1, 1, 1], MOST_CHANNELS + 1)] {
-        assert!(noise.grid(Stream::Video, grid, channels).is_err());
+        assert!(noise.grid(Purpose::Video, grid, channels).is_err());
     }
 }
