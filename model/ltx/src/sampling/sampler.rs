@@ -55,6 +55,11 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// The latents after the step, all tokens, a token's channels together.
+    pub fn latent(&self) -> Pair<&[f32]> {
+        self.latent
+    }
+
     /// What is needed to go on from here.
     pub fn save(&self) -> Saved {
         Saved { taken: self.taken, latent: self.latent.map(<[f32]>::to_vec) }
