@@ -23,5 +23,6 @@ pub mod error;
 pub mod ops;
 pub mod sampling;
 pub mod text;
+pub mod transformer;
 
 pub use error::{Error, Result};

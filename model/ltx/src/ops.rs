@@ -3,8 +3,12 @@
 //!
 //! Tensors are dense, last axis fastest, and the last axis is always the channels.
 
+pub mod activation;
+pub mod attention;
 pub mod conv1d;
 pub mod conv2d;
 pub mod gemm;
 pub mod linear;
+pub mod norm;
+pub mod rope;
 pub mod slices;

@@ -107,6 +107,13 @@ impl Weights {
         Ok((file, entry))
     }
 
+    /// Where all tensors under this place lie, in order of name.
+    pub fn entries(&self) -> Vec<(Mapped, Entry)> {
+        let prefix = if self.prefix.is_empty() { String::new() } else { format!("{}.", self.prefix) };
+        let under = self.store.tensors.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        under.map(|(_, place)| place.clone()).collect()
+    }
+
     /// A tensor of exactly this shape, in the form of the place.
     pub fn tensor(&self, name: impl Display, shape: &[usize]) -> Result<Tensor> {
         let values = self.values(&name, shape)?;

@@ -110,6 +110,25 @@ impl<'a> Grid<'a> {
         Self { data: data.as_mut_ptr(), rows, columns, block, own: std::marker::PhantomData }
     }
 
+    /// The same cut along the rows too, `rows` of them to a tile: each tile with its first row and column, tiles of the same columns
+    /// one after another.
+    ///
+    /// # Panics
+    /// When `rows` is 0.
+    pub fn tiles(self, rows: usize) -> Vec<(usize, usize, Target<'a>)> {
+        assert!(rows > 0);
+        let total = self.rows;
+        let mut tiles = Vec::new();
+        for (column, block) in self.blocks() {
+            for row in (0..total).step_by(rows) {
+                // SAFETY: `row` is one of the block's rows. The tiles share no value: each writes its own rows and columns only.
+                let data = unsafe { block.data.add(row * block.row_stride) };
+                tiles.push((row, column, Target { data, rows: rows.min(total - row), ..block }));
+            }
+        }
+        tiles
+    }
+
     /// The blocks, each with its first column.
     pub fn blocks(self) -> Vec<(usize, Target<'a>)> {
         let starts = (0..self.columns).step_by(self.block);
@@ -201,6 +220,17 @@ mod tests {
                 prop_assert!((f64::from(*got) - 1.0 - want).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn tiles_cover_a_matrix_once() {
+        let mut out = vec![0.0; 7 * 5];
+        for (row, column, mut tile) in Grid::new(&mut out, 7, 5, 2).tiles(3) {
+            for i in 0..tile.rows() {
+                tile.row(i).iter_mut().enumerate().for_each(|(j, v)| *v += ((row + i) * 5 + column + j) as f32);
+            }
+        }
+        assert!(out.iter().enumerate().all(|(i, v)| *v == i as f32));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod audio;
 mod folder;
 mod sampling;
 mod text;
+mod transformer;
 
 use folder::{Folder, Rows};
 
@@ -19,6 +20,7 @@ fn every_stage_agrees_with_the_reference() {
         sampling::rows(&folder, &mut rows);
         audio::rows(&folder, &mut rows);
         text::rows(&folder, &mut rows);
+        transformer::rows(&folder, &mut rows);
         rows.finish(&folder);
     }
 }
