@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 pub use file::Mapped;
+pub use layout::generations::Origin;
 pub use matrix::Matrix;
 pub use section::Section;
 pub use weights::{Place, Store, Weights};
@@ -31,7 +32,8 @@ pub enum Part {
     TextEncoder,
     /// Encoder, convolutional decoder and statistics: names after `vae.`.
     VideoVae,
-    /// The diffusion decoder of 2.5: `conv_in`, `det_stages.…`, and `latents_mean`, `latents_std` beside them.
+    /// The diffusion decoder of 2.5, by diffusers' names: `conv_in`, `det_stages.…`, and `latents_mean`, `latents_std` beside them.
+    /// Older files have gates besides, `…gate_msa`, `…gate_mlp`, `…gate_ctx`, which multiply the rows of the matrices they close.
     DiffusionDecoder,
     /// Encoder, decoder and statistics: names after `audio_vae.`.
     AudioVae,
@@ -102,19 +104,32 @@ pub struct Checkpoint {
     parts: BTreeMap<Part, (Arc<Store>, Section)>,
     tokenizer: Option<Vec<u8>>,
     files: Vec<Mapped>,
+    loras: Vec<PathBuf>,
+    origin: Origin,
 }
 
 impl Checkpoint {
-    /// Opens files and folders that belong together: single files, the split files of 2.5, diffusers folders, Gemma's folder.
+    /// Opens files and folders that belong together: single files, the split files of 2.5, diffusers folders, Gemma's folder, whole
+    /// or in shards. A file that is named goes before one that is found in a folder; two that are found and hold the same part are
+    /// refused ([`Error::Ambiguous`]), as are parts of different generations ([`Error::Generation`]).
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
-        let found = layout::collect(paths)?;
-        let generation = found.generation()?;
-        Ok(Self { generation, parts: found.parts, tokenizer: found.tokenizer, files: found.files })
+        let layout::Found { parts, tokenizer, files, loras, generation, origin } = layout::collect(paths)?;
+        Ok(Self { generation, parts, tokenizer, files, loras, origin })
     }
 
     /// Which generation it is.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Whether a file says the generation or it follows from what the transformer is made of, as in diffusers folders.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// LoRA files that were among the files given: they are no part of the model and change nothing by being there.
+    pub fn loras(&self) -> &[PathBuf] {
+        &self.loras
     }
 
     /// The parts that are there.

@@ -42,6 +42,16 @@ pub enum Error {
         /// The files that were searched.
         files: String,
     },
+    /// Two files hold the same part of the model.
+    #[error("the {part} is in both {first} and {second}")]
+    Ambiguous {
+        /// Which part.
+        part: &'static str,
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// A tensor has another shape than the configuration says.
     #[error("the tensor {name} of {file} has the shape {got:?}, the configuration says {expected:?}")]
     Shape {
@@ -136,6 +146,7 @@ impl From<Error> for Fault {
             Error::MissingTensor { .. } | Error::MissingPart { .. } | Error::Shape { .. } => {
                 (Code::Input, "put together files of one release: transformer, text encoder, VAE and sound VAE")
             }
+            Error::Ambiguous { .. } => (Code::Input, "name the one file that you want, besides the folder or instead of it"),
             Error::Dtype { .. } => (Code::Unsupported, "use the bf16, fp8 or GGUF form of the checkpoint"),
             Error::Config { .. } => (Code::Input, "use the checkpoint as it was published, with its metadata"),
             Error::Generation { .. } => (Code::Input, "use files of one generation: 2.3 and 2.5 cannot be mixed"),

@@ -79,6 +79,21 @@ pub struct Entry {
     end: usize,
 }
 
+impl Entry {
+    /// Some of a tensor's rows (its first axis) as a tensor of their own; `None` where there are no such rows.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> Option<Self> {
+        let count = *self.shape.first()?;
+        let bytes = self.end - self.start;
+        if rows.is_empty() || rows.end > count || !bytes.is_multiple_of(count) {
+            return None;
+        }
+        let mut shape = self.shape.clone();
+        shape[0] = rows.len();
+        let row = bytes / count;
+        Some(Self { stored: self.stored.clone(), shape, start: self.start + rows.start * row, end: self.start + rows.end * row })
+    }
+}
+
 /// A mapped file.
 #[derive(Clone, Debug)]
 pub struct Mapped(Arc<Inner>);

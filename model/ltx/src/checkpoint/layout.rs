@@ -1,167 +1,158 @@
-//! The published layouts, and how their names become the single file's. A file is known by the names in it, never by its own:
-//! people rename what they download.
+//! The layouts in which the model is published, brought to one: the names and the configuration of the published single file.
+//!
+//! A file is known by the names in it and by what it or the `config.json` beside it says, never by its own name: people rename what
+//! they download. [`files`] finds the files, [`names`] and [`diffusers`] name their tensors, [`configuration`] their settings,
+//! [`generations`] says which model they make together.
+//!
+//! The diffusion decoder alone goes by the names of diffusers, whose three projections of attention can be had from the single
+//! file's one without a copy and not the other way round.
+
+pub mod configuration;
+pub mod diffusers;
+pub mod files;
+pub mod generations;
+pub mod names;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::file::Mapped;
+use super::file::{Entry, Mapped};
 use super::section::Section;
 use super::weights::Store;
 use super::{Generation, Part};
 use crate::error::{Error, Result};
+use configuration::{Described, Settings};
+use files::Unit;
+use generations::Origin;
 
 /// What the files hold together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Found {
     /// Tensors and configuration by part.
     pub parts: BTreeMap<Part, (Arc<Store>, Section)>,
     /// The tokenizer's JSON.
     pub tokenizer: Option<Vec<u8>>,
-    /// Every file opened.
+    /// Every file that gives something.
     pub files: Vec<Mapped>,
-    generation: Option<(String, Generation)>,
+    /// Files of small changes to the weights, which are no part of the model.
+    pub loras: Vec<PathBuf>,
+    /// The transformer's generation.
+    pub generation: Generation,
+    /// How the generation is known.
+    pub origin: Origin,
 }
 
-impl Found {
-    /// The transformer's generation.
-    pub fn generation(&self) -> Result<Generation> {
-        let found = self.generation.as_ref().map(|(_, g)| *g);
-        found.ok_or_else(|| Error::MissingPart {
-            part: "transformer with its metadata (model_version, config)",
-            files: self.files.iter().map(Mapped::label).collect::<Vec<_>>().join(", "),
-        })
-    }
+/// Some tensors of one part, all from one unit.
+struct Piece {
+    unit: usize,
+    tensors: Vec<(String, Mapped, Entry)>,
+    section: Option<Settings>,
 }
 
 /// Opens everything under the paths and sorts tensors into parts.
 pub fn collect(paths: &[PathBuf]) -> Result<Found> {
-    let mut found = Found::default();
-    let mut stores: BTreeMap<Part, Store> = BTreeMap::new();
-    let mut sections: BTreeMap<Part, Section> = BTreeMap::new();
-    for path in files_of(paths)? {
-        if path.file_name().is_some_and(|n| n == "tokenizer.json") {
-            found.tokenizer = Some(read(&path)?);
-            continue;
-        }
-        let file = Mapped::open(&path)?;
-        add(&file, &mut stores, &mut sections, &mut found)?;
-        found.files.push(file);
-    }
-    for (part, store) in stores {
-        let section = sections.remove(&part).unwrap_or_else(|| Section::new("the files given", part.label(), Value::Null));
-        found.parts.insert(part, (Arc::new(store), section));
-    }
-    Ok(found)
-}
-
-fn add(file: &Mapped, stores: &mut BTreeMap<Part, Store>, sections: &mut BTreeMap<Part, Section>, found: &mut Found) -> Result<()> {
-    let config = configuration(file)?;
-    for (name, entry) in file.entries() {
-        if name == "tokenizer_json" {
-            found.tokenizer = Some(file.bytes(entry).to_vec());
-            continue;
-        }
-        let Some((part, rest)) = place(name, file) else { continue };
-        stores.entry(part).or_default().insert(rest, file, entry);
-        let section = || section(file, part, &config);
-        sections.entry(part).or_insert_with(section);
-    }
-    if let Some(version) = file.metadata().get("model_version")
-        && file.entries().keys().any(|n| n.starts_with("model.diffusion_model."))
-    {
-        let wrong = || Error::Config { file: file.label(), why: format!("model_version is {version:?}") };
-        found.generation = Some((file.label(), Generation::parse(version).ok_or_else(wrong)?));
-    }
-    Ok(())
-}
-
-/// The part a tensor belongs to, and its name there.
-fn place(name: &str, file: &Mapped) -> Option<(Part, String)> {
-    const PREFIXES: [(&str, Part); 8] = [
-        ("model.diffusion_model.", Part::Transformer),
-        ("text_embedding_projection.", Part::TextProjection),
-        ("vae.", Part::VideoVae),
-        ("audio_vae.", Part::AudioVae),
-        ("vocoder.", Part::Vocoder),
-        ("duration_head.", Part::DurationHead),
-        ("language_model.model.", Part::TextEncoder),
-        ("model.language_model.", Part::TextEncoder),
-    ];
-    if let Some((part, rest)) = PREFIXES.iter().find_map(|(prefix, part)| Some((*part, name.strip_prefix(prefix)?))) {
-        return Some((part, rest.to_owned()));
-    }
-    let has = |name: &str| file.entries().contains_key(name);
-    if has("initial_conv.weight") {
-        return Some((Part::SpatialUpsampler, name.to_owned()));
-    }
-    if file.entries().keys().any(|n| n.starts_with("decoder.det_stages.")) {
-        return Some((Part::DiffusionDecoder, name.strip_prefix("decoder.").unwrap_or(name).to_owned()));
-    }
-    None
-}
-
-/// What a file says of itself, in its metadata or in a `config.json` beside it.
-fn configuration(file: &Mapped) -> Result<Value> {
-    let parse =
-        |text: &str| serde_json::from_str(text).map_err(|e| Error::Config { file: file.label(), why: format!("config is not JSON ({e})") });
-    if let Some(text) = file.metadata().get("config") {
-        return parse(text);
-    }
-    let beside = file.path().with_file_name("config.json");
-    match std::fs::read_to_string(&beside) {
-        Ok(text) => parse(&text),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(json!({})),
-        Err(source) => Err(Error::Read { path: beside, source }),
-    }
-}
-
-fn section(file: &Mapped, part: Part, config: &Value) -> Section {
-    let key = match part {
-        Part::Transformer | Part::TextProjection => "transformer",
-        Part::VideoVae => "vae",
-        Part::AudioVae => "audio_vae",
-        Part::Vocoder => "vocoder",
-        Part::DiffusionDecoder | Part::TextEncoder | Part::SpatialUpsampler | Part::TemporalUpsampler | Part::DurationHead => {
-            return Section::new(file.label(), part.label(), config.clone());
-        }
-    };
-    Section::new(file.label(), key, config.get(key).cloned().unwrap_or(Value::Null))
-}
-
-/// Files of weights and tokenizers under the paths, in order of name.
-fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            walk(path, 3, &mut files)?;
-        } else {
-            files.push(path.clone());
+    let listed = files::list(paths)?;
+    let mut opened = Vec::new();
+    let mut loras = Vec::new();
+    for unit in listed.units {
+        let described = unit.files.iter().map(|path| Described::open(path)).collect::<Result<Vec<_>>>()?;
+        let (changes, weights): (Vec<_>, Vec<_>) = described.into_iter().partition(|d| names::is_lora(&d.file));
+        loras.extend(changes.into_iter().map(|d| d.file.path().to_owned()));
+        if !weights.is_empty() {
+            opened.push((unit, weights));
         }
     }
-    Ok(files)
+    let mut pieces: BTreeMap<Part, Vec<Piece>> = BTreeMap::new();
+    for (index, (_, described)) in opened.iter().enumerate() {
+        sort(index, described, &mut pieces)?;
+    }
+    let all: Vec<&Described> = opened.iter().flat_map(|(_, described)| described).collect();
+    let units: Vec<&Unit> = opened.iter().map(|(unit, _)| unit).collect();
+    let mut parts = BTreeMap::new();
+    for (part, pieces) in pieces {
+        let pieces = choose(part, pieces, &units)?;
+        parts.insert(part, assemble(part, pieces, &all)?);
+    }
+    let (generation, origin) = generations::of(&all, &parts)?;
+    generations::check(generation, &all, &parts)?;
+    let tokenizer = files::tokenizer(&all, &listed.tokenizers, &parts)?;
+    let files = all.iter().map(|d| d.file.clone()).collect();
+    Ok(Found { parts, tokenizer, files, loras, generation, origin })
 }
 
-fn walk(folder: &Path, depth: u32, files: &mut Vec<PathBuf>) -> Result<()> {
-    let error = |source| Error::Read { path: folder.to_owned(), source };
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).and_then(|d| d.map(|e| e.map(|e| e.path())).collect()).map_err(error)?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            if depth > 0 {
-                walk(&path, depth - 1, files)?;
+/// Adds the tensors of one unit to the parts they belong to.
+fn sort(unit: usize, described: &[Described], pieces: &mut BTreeMap<Part, Vec<Piece>>) -> Result<()> {
+    let mut own: BTreeMap<Part, Piece> = BTreeMap::new();
+    // What a file is, its shards are: the one with the telling tensor need not be the first.
+    let kind = names::Kind::of(described);
+    for one in described {
+        for (name, entry) in one.file.entries() {
+            for (part, name, entry) in kind.place(name, entry, &one.file)? {
+                let piece = own.entry(part).or_insert_with(|| Piece { unit, tensors: Vec::new(), section: None });
+                piece.tensors.push((name, one.file.clone(), entry));
             }
-        } else if path.extension().is_some_and(|e| e == "safetensors" || e == "gguf")
-            || path.file_name().is_some_and(|n| n == "tokenizer.json")
-        {
-            files.push(path);
         }
+    }
+    for (part, mut piece) in own {
+        piece.section = described.iter().map(|one| one.section(part)).collect::<Result<Vec<_>>>()?.into_iter().flatten().next();
+        pieces.entry(part).or_default().push(piece);
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+/// Which units give a part: one, or several that share no tensor. A file that was named goes before those found in a folder.
+fn choose(part: Part, mut pieces: Vec<Piece>, units: &[&Unit]) -> Result<Vec<Piece>> {
+    // The diffusion VAE of 2.5 holds the same encoder as the convolutional one, but not its decoder.
+    if part == Part::VideoVae {
+        let whole = |piece: &Piece| piece.tensors.iter().any(|(name, ..)| name.starts_with("decoder."));
+        if pieces.iter().any(whole) {
+            pieces.retain(whole);
+        }
+    }
+    let mut chosen: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        let clash = chosen.iter().position(|other| overlap(part, other, &piece));
+        let Some(at) = clash else {
+            chosen.push(piece);
+            continue;
+        };
+        let (first, second) = (units[chosen[at].unit], units[piece.unit]);
+        match (first.named, second.named) {
+            (true, false) => {}
+            (false, true) => chosen[at] = piece,
+            _ => return Err(Error::Ambiguous { part: part.label(), first: first.label(), second: second.label() }),
+        }
+    }
+    Ok(chosen)
+}
+
+/// Whether two units give the same tensor. Connectors may lie with the text encoder as well as with the transformer.
+fn overlap(part: Part, a: &Piece, b: &Piece) -> bool {
+    let names = |piece: &Piece| -> std::collections::BTreeSet<String> {
+        let own = piece.tensors.iter().map(|(name, ..)| name.clone());
+        own.filter(|name| part != Part::Transformer || !name.contains("_embeddings_connector.")).collect()
+    };
+    !names(a).is_disjoint(&names(b))
+}
+
+fn assemble(part: Part, mut pieces: Vec<Piece>, all: &[&Described]) -> Result<(Arc<Store>, Section)> {
+    // The piece with the transformer's own blocks last: of connectors that are there twice, its are taken.
+    pieces.sort_by_key(|piece| piece.tensors.iter().any(|(name, ..)| !name.contains("_embeddings_connector.")));
+    let mut store = Store::default();
+    let mut sections = Vec::new();
+    for piece in pieces {
+        piece.tensors.into_iter().for_each(|(name, file, entry)| store.insert(name, &file, &entry));
+        sections.extend(piece.section);
+    }
+    let shared = matches!(part, Part::Transformer | Part::TextProjection | Part::VideoVae | Part::AudioVae | Part::Vocoder);
+    let section = match configuration::merge(sections) {
+        // Settings may lie in another file: the sound VAE's in the transformer's, for one.
+        None if shared => all.iter().map(|d| d.section(part)).collect::<Result<Vec<_>>>()?.into_iter().flatten().next(),
+        own => own,
+    };
+    let unknown = || Section::new("the files given", part.label(), Value::Null);
+    Ok((Arc::new(store), section.map_or_else(unknown, Settings::into_section)))
 }

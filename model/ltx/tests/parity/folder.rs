@@ -10,13 +10,16 @@ use ltx::checkpoint::{Checkpoint, Mapped};
 /// What the program made.
 pub struct Folder {
     root: PathBuf,
+    diffusers: bool,
 }
 
 impl Folder {
-    /// The folder of PICKUP_PARITY, or the fixtures.
+    /// The folder of PICKUP_PARITY, or the fixtures; twice where the program's diffusers folder is whole: all must be the same from it.
     pub fn all() -> Vec<Self> {
         if let Some(root) = std::env::var_os("PICKUP_PARITY") {
-            return vec![Self { root: root.into() }];
+            let root = PathBuf::from(root);
+            let layouts = [false, true].into_iter().filter(|diffusers| !diffusers || root.join("diffusers/transformer").exists());
+            return layouts.map(|diffusers| Self { root: root.clone(), diffusers }).collect();
         }
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/fixtures");
         if !fixtures.exists() {
@@ -25,18 +28,27 @@ impl Folder {
         let mut roots: Vec<_> = std::fs::read_dir(&fixtures).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
         roots.sort();
         assert!(!roots.is_empty(), "{} is empty", fixtures.display());
-        roots.into_iter().map(|root| Self { root }).collect()
+        roots.into_iter().map(|root| Self { root, diffusers: false }).collect()
     }
 
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The single-file layout with everything beside it.
+    /// The single-file layout with everything beside it, or the diffusers layout.
     pub fn checkpoint(&self) -> Checkpoint {
         let of = |name: &str| self.root.join(name);
-        let paths = ["original", "diffusers/text_encoder", "diffusers/tokenizer", "diffusion_decoder"].map(of);
+        let paths = match self.diffusers {
+            false => ["original", "diffusers/text_encoder", "diffusers/tokenizer", "diffusion_decoder"],
+            true => ["diffusers", "latent_upsampler", "diffusion_decoder", "duration_head"],
+        };
+        let paths = paths.map(of);
         Checkpoint::open(&paths.into_iter().filter(|p| p.exists()).collect::<Vec<_>>()).unwrap()
+    }
+
+    /// Where its rows are written.
+    pub fn rows(&self) -> PathBuf {
+        self.root.join(if self.diffusers { "rows-diffusers.json" } else { "rows.json" })
     }
 
     /// The tensors of a dump, `t2v` for `dump_t2v.safetensors`; `None` where this folder has no such dump.
@@ -109,7 +121,7 @@ impl Rows {
     /// Writes `rows.json` where PICKUP_PARITY names the folder, and fails when a bar was missed.
     pub fn finish(self, folder: &Folder) {
         if std::env::var_os("PICKUP_PARITY").is_some() {
-            std::fs::write(folder.root().join("rows.json"), serde_json::to_vec_pretty(&self.0).unwrap()).unwrap();
+            std::fs::write(folder.rows(), serde_json::to_vec_pretty(&self.0).unwrap()).unwrap();
         }
         assert!(!self.0.is_empty(), "nothing was compared");
         assert!(!self.1, "a stage misses its bar in {}", folder.root().display());
