@@ -24,5 +24,6 @@ pub mod ops;
 pub mod sampling;
 pub mod text;
 pub mod transformer;
+pub mod video;
 
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod audio;
+mod diffusion;
 mod folder;
 mod sampling;
 mod text;
@@ -21,6 +22,7 @@ fn every_stage_agrees_with_the_reference() {
         audio::rows(&folder, &mut rows);
         text::rows(&folder, &mut rows);
         transformer::rows(&folder, &mut rows);
+        diffusion::rows(&folder, &mut rows);
         rows.finish(&folder);
     }
 }

@@ -1,0 +1,3 @@
+//! Pictures: latents and back.
+
+pub mod diffusion;
