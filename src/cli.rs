@@ -37,6 +37,8 @@ pub enum Command {
     Fill(Fill),
     /// Look at the takes that were made
     Takes(Takes),
+    /// The models' weights: list, get, verify, remove
+    Weights(crate::weights_command::grammar::Weights),
     /// Say what works on this machine, what is missing, and the command that mends it
     Doctor(Doctor),
     /// Jobs on standard input, events on standard output (used by the plug-in)

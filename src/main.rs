@@ -28,6 +28,7 @@ mod sound_only;
 mod strip;
 mod takes_command;
 mod tell;
+mod weights_command;
 mod worker_mode;
 
 use std::process::ExitCode;
@@ -79,6 +80,7 @@ fn run(command: &Command, tell: Tell, cancel: &Cancel) -> Result<(), Fault> {
         Command::Match(a) => matching::run(a, &mut teller("match"), cancel),
         Command::Fill(a) => fill::run(a, &mut teller("fill"), cancel),
         Command::Takes(a) => takes_command::run(a),
+        Command::Weights(a) => weights_command::run(a, cancel),
         Command::Doctor(a) => doctor::run(a),
         Command::Worker => worker_mode::run(),
     }
@@ -100,6 +102,7 @@ fn tell_of(command: &Command) -> Tell {
             cli::TakesCommand::List(l) => l.json,
             cli::TakesCommand::Show(s) => s.json,
         }),
+        Command::Weights(a) => a.command.tell(),
         Command::Doctor(a) => json(a.json),
         Command::Worker => json(false),
     }

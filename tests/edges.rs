@@ -16,11 +16,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("colour", &["shot"]),
     ("sound", &["shot"]),
     ("timeline", &["shot"]),
+    ("weights", &["shot"]),
     ("draft", &["shot", "colour", "sound", "slate"]),
     ("ltx", &["shot", "colour", "sound"]),
     ("pickup-ofx", &["shot", "takes", "slate", "worker", "host-sys"]),
     ("test-host", &["host-sys"]),
-    ("pickup", &["shot", "slate", "takes", "worker", "media", "colour", "sound", "draft", "ltx", "timeline"]),
+    ("pickup", &["shot", "slate", "takes", "worker", "media", "colour", "sound", "draft", "ltx", "timeline", "weights"]),
 ];
 
 /// Crates that only the root may name.
