@@ -1,5 +1,5 @@
 //! `pickup weights` against a model hub on this machine that behaves well, badly and worse.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "support/hub.rs"]
 mod hub;

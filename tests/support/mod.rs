@@ -1,5 +1,5 @@
 //! What the flow tests share: the program as it ships, clips, and a scratch folder.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
