@@ -10,6 +10,7 @@ mod folder;
 mod sampling;
 mod text;
 mod transformer;
+mod video;
 
 use folder::{Folder, Rows};
 
@@ -23,6 +24,7 @@ fn every_stage_agrees_with_the_reference() {
         text::rows(&folder, &mut rows);
         transformer::rows(&folder, &mut rows);
         diffusion::rows(&folder, &mut rows);
+        video::rows(&folder, &mut rows);
         rows.finish(&folder);
     }
 }
