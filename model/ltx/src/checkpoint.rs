@@ -3,10 +3,13 @@
 //!
 //! Everything inside this crate speaks the names of the published single file; other layouts are renamed when they are opened.
 
+pub mod blocks;
 pub mod file;
+pub mod gguf;
 pub mod identity;
 pub mod layout;
 pub mod matrix;
+pub mod quantise;
 pub mod section;
 pub mod weights;
 
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::lora::Lora;
 pub use file::Mapped;
 pub use layout::generations::Origin;
 pub use matrix::Matrix;
@@ -146,6 +150,20 @@ impl Checkpoint {
                 Err(Error::MissingPart { part: part.label(), files: files.join(", ") })
             }
         }
+    }
+
+    /// Adds LoRAs with their strengths, in order, to what the transformer's parts will be made of from now on.
+    pub fn adapt(&mut self, loras: &[(&Lora, f32)]) -> Result<()> {
+        let generation = self.generation;
+        let files = self.files.iter().map(Mapped::label).collect::<Vec<_>>().join(", ");
+        let part = self.parts.get_mut(&Part::Transformer);
+        let (store, _) = part.ok_or(Error::MissingPart { part: Part::Transformer.label(), files })?;
+        let mut adapted = Store::clone(store);
+        for (lora, strength) in loras {
+            adapted.adapt(lora.bind(*strength, &adapted, generation)?);
+        }
+        *store = Arc::new(adapted);
+        Ok(())
     }
 
     /// Whether a part is there.

@@ -18,6 +18,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file could not be written.
+    #[error("{} cannot be written ({source})", path.display())]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A file is not what its name says, is cut off, or its header lies.
     #[error("{} is not a whole checkpoint: {why}", path.display())]
     Damaged {
@@ -142,6 +150,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let (code, remedy) = match &error {
             Error::Read { .. } => (Code::Input, "check the path and that your user may read it"),
+            Error::Write { .. } => (Code::Output, "check that there is room and that your user may write there"),
             Error::Damaged { .. } => (Code::Input, "download the file again and check its size"),
             Error::MissingTensor { .. } | Error::MissingPart { .. } | Error::Shape { .. } => {
                 (Code::Input, "put together files of one release: transformer, text encoder, VAE and sound VAE")

@@ -20,6 +20,7 @@ pub mod checkpoint;
 pub mod conditioning;
 pub mod engine;
 pub mod error;
+pub mod lora;
 pub mod ops;
 pub mod sampling;
 pub mod text;

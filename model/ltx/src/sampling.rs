@@ -13,7 +13,7 @@ pub mod schedule;
 pub mod second_order;
 
 pub use guidance::Guidance;
-pub use model::{Model, Query};
+pub use model::{Context, Model, Prompts};
 pub use noise::Noise;
 pub use sampler::{Method, Sampler, Saved, Step};
 

@@ -20,6 +20,7 @@ use candle_core::Tensor;
 
 use crate::checkpoint::{Checkpoint, Matrix, Part, Place};
 use crate::error::{Error, Result};
+use crate::lora::Adapter;
 use crate::ops::linear::Linear;
 use config::GemmaConfig;
 use connector::{Connector, Modality};
@@ -165,6 +166,7 @@ impl Run<'_> {
 pub(crate) struct Dense {
     matrix: Matrix,
     bias: Option<Vec<f32>>,
+    adapters: Vec<Adapter>,
 }
 
 impl Dense {
@@ -172,17 +174,17 @@ impl Dense {
     pub fn load(weights: &crate::checkpoint::Weights, inputs: usize, outputs: usize, bias: bool) -> Result<Self> {
         let matrix = weights.matrix("weight", &[outputs, inputs])?;
         let bias = bias.then(|| weights.values("bias", &[outputs])).transpose()?;
-        Ok(Self { matrix, bias })
+        Ok(Self { matrix, bias, adapters: weights.adapters().to_vec() })
     }
 
     /// From what was found otherwise.
     pub fn of(matrix: Matrix, bias: Vec<f32>) -> Self {
-        Self { matrix, bias: Some(bias) }
+        Self { matrix, bias: Some(bias), adapters: Vec::new() }
     }
 
     /// `[rows, inputs]` → `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor, run: &Run<'_>) -> Result<Tensor> {
-        Linear::new(self.matrix.clone(), self.bias.clone(), run.place)?.forward(x)
+        Linear::new(self.matrix.clone(), self.bias.clone(), run.place)?.adapted(&self.adapters, run.place)?.forward(x)
     }
 
     /// Where it lies.

@@ -1,6 +1,6 @@
-//! One safetensors file, mapped: header checked once, tensors found without reading them.
+//! One file of weights, mapped: header checked once, tensors found without reading them. Safetensors here, GGUF in [`super::gguf`].
 //!
-//! The format: 8 bytes little-endian length N, N bytes of JSON, then the data. The header comes from strangers: every offset is
+//! The format of safetensors: 8 bytes little-endian length N, N bytes of JSON, then the data. The header comes from strangers: every offset is
 //! checked against the file's length, every shape against the bytes it claims, before anything is believed.
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 use serde::Deserialize;
 
+use super::gguf;
 use crate::error::{Error, Result};
 
 /// Longest header that is believed, as the reference implementation has it.
@@ -35,6 +36,12 @@ pub enum Stored {
     I8,
     /// 64-bit integers.
     I64,
+    /// 32 values of 8 bits with a factor (GGUF).
+    Q8_0,
+    /// 256 values of 6 bits: a factor, and one for every 16 (GGUF).
+    Q6K,
+    /// 256 values of 4 bits: a factor and an offset, and both for every 32 (GGUF).
+    Q4K,
 }
 
 impl Stored {
@@ -59,6 +66,9 @@ impl Stored {
             Self::F32 => (1, 4),
             Self::F16 | Self::Bf16 => (1, 2),
             Self::F8E4M3 | Self::U8 | Self::I8 => (1, 1),
+            Self::Q8_0 => (32, 34),
+            Self::Q6K => (256, 210),
+            Self::Q4K => (256, 144),
         }
     }
 
@@ -92,6 +102,11 @@ impl Entry {
         let row = bytes / count;
         Some(Self { stored: self.stored.clone(), shape, start: self.start + rows.start * row, end: self.start + rows.end * row })
     }
+
+    /// A tensor at a place of a file, which the caller has checked.
+    pub(super) fn new(stored: std::result::Result<Stored, String>, shape: Vec<usize>, place: std::ops::Range<usize>) -> Self {
+        Self { stored, shape, start: place.start, end: place.end }
+    }
 }
 
 /// A mapped file.
@@ -120,6 +135,10 @@ impl Mapped {
         let damaged = |why: String| Error::Damaged { path: path.to_owned(), why };
         let file = File::open(path).map_err(read)?;
         let map = map(&file).map_err(read)?;
+        if map.starts_with(gguf::MAGIC) {
+            let (entries, metadata) = gguf::read(&map).map_err(damaged)?;
+            return Ok(Self(Arc::new(Inner { path: path.to_owned(), map, entries, metadata })));
+        }
         let length: [u8; 8] = map.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| damaged("it has no header".into()))?;
         let length = u64::from_le_bytes(length);
         let data = 8 + length as usize;
@@ -160,6 +179,11 @@ impl Mapped {
     /// All tensors, in order of name.
     pub fn entries(&self) -> &BTreeMap<String, Entry> {
         &self.0.entries
+    }
+
+    /// Bytes of the whole file.
+    pub fn length(&self) -> u64 {
+        self.0.map.len() as u64
     }
 
     /// A tensor's bytes as they lie in the file; they need not be aligned.
@@ -204,7 +228,7 @@ fn entry(raw: &Raw, data: usize, length: usize) -> std::result::Result<Entry, St
             return Err(format!("of shape {:?} claims {} bytes", raw.shape, end - start));
         }
     }
-    Ok(Entry { stored, shape: raw.shape.clone(), start, end })
+    Ok(Entry::new(stored, raw.shape.clone(), start..end))
 }
 
 #[allow(unsafe_code)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use half::f16;
 
+use crate::checkpoint::blocks;
 use crate::checkpoint::file::{Entry, Mapped, Stored};
 use crate::error::{Error, Result};
 
@@ -124,6 +125,9 @@ pub fn widen(stored: Stored, raw: &[u8], out: &mut [f32]) {
         Stored::U8 => each(raw, out, |[b]| f32::from(b)),
         Stored::I8 => each(raw, out, |[b]| f32::from(b as i8)),
         Stored::I64 => each(raw, out, |b| i64::from_le_bytes(b) as f32),
+        Stored::Q8_0 => blocks::q8_0(raw, out),
+        Stored::Q6K => blocks::q6_k(raw, out),
+        Stored::Q4K => blocks::q4_k(raw, out),
     });
 }
 

@@ -10,6 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::checkpoint::file::{Entry, Mapped};
 use crate::checkpoint::matrix::Matrix;
 use crate::error::{Error, Result, Stage};
+use crate::lora::Adapter;
 use crate::ops::linear::Linear;
 
 /// Where tensors are put and in which form arithmetic is done.
@@ -28,10 +29,11 @@ impl Default for Place {
 }
 
 /// The tensors of one part by canonical name: the name in the published single file, without the part's prefix.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     tensors: BTreeMap<String, (Mapped, Entry)>,
     files: Vec<String>,
+    adapters: BTreeMap<String, Vec<Adapter>>,
 }
 
 impl Store {
@@ -42,6 +44,16 @@ impl Store {
             self.files.push(label);
         }
         self.tensors.insert(name, (file.clone(), entry.clone()));
+    }
+
+    /// Adds a LoRA's changes of modules, after those that are there.
+    pub fn adapt(&mut self, adapters: BTreeMap<String, Adapter>) {
+        adapters.into_iter().for_each(|(module, adapter)| self.adapters.entry(module).or_default().push(adapter));
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|(_, entry)| entry.shape.as_slice())
     }
 
     /// Whether there is no tensor at all.
@@ -146,7 +158,12 @@ impl Weights {
     pub fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear> {
         let matrix = self.matrix("weight", &[outputs, inputs])?;
         let bias = bias.then(|| self.values("bias", &[outputs])).transpose()?;
-        Linear::new(matrix, bias, &self.place)
+        Linear::new(matrix, bias, &self.place)?.adapted(self.adapters(), &self.place)
+    }
+
+    /// The LoRAs' changes of the module at this place.
+    pub fn adapters(&self) -> &[Adapter] {
+        self.store.adapters.get(&self.prefix).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn scalar(&self, full: &str) -> Result<f32> {

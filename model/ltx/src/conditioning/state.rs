@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ops::slices;
 use crate::sampling::Pair;
 use crate::sampling::noise::{Noise, Purpose, Stream};
+use crate::transformer::Timesteps;
 
 /// The tokens of one modality.
 ///
@@ -161,19 +162,10 @@ impl State {
         out
     }
 
-    /// The noise level of every token at a level of the schedule: the levels there are, and each token's among them.
-    pub fn timesteps(&self, sigma: f32) -> (Vec<f32>, Vec<u32>) {
-        let mut levels: Vec<f32> = Vec::new();
-        let mut index = Vec::with_capacity(self.tokens());
-        for mask in &self.mask {
-            let level = if self.frozen { 0.0 } else { mask * sigma };
-            let at = levels.iter().position(|l| *l == level).unwrap_or_else(|| {
-                levels.push(level);
-                levels.len() - 1
-            });
-            index.push(at as u32);
-        }
-        (levels, index)
+    /// The noise level of every token at a level of the schedule.
+    pub fn timesteps(&self, sigma: f32) -> Timesteps {
+        let levels: Vec<f32> = self.mask.iter().map(|mask| if self.frozen { 0.0 } else { mask * sigma }).collect();
+        Timesteps::each(&levels)
     }
 
     /// The target alone, and the generated keyframes.

@@ -93,12 +93,12 @@ proptest! {
     fn every_token_finds_its_level(masks in proptest::collection::vec(prop_oneof![Just(0.0f32), Just(1.0), 0.0f32..=1.0], 24), sigma in 0.0f32..=1.0) {
         let mut state = state();
         state.remake_by(&masks).unwrap();
-        let (levels, index) = state.timesteps(sigma);
-        prop_assert!(levels.len() <= 24);
-        for (mask, at) in masks.iter().zip(index) {
-            prop_assert_eq!(levels[at as usize], mask * sigma);
+        let found = state.timesteps(sigma);
+        prop_assert!(found.values.len() <= 24);
+        for (mask, at) in masks.iter().zip(found.index) {
+            prop_assert_eq!(found.values[at as usize], mask * sigma);
         }
-        prop_assert_eq!(state.freeze().timesteps(sigma).0, [0.0]);
+        prop_assert_eq!(state.freeze().timesteps(sigma).values, [0.0]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::checkpoint::matrix::Matrix;
 use crate::checkpoint::weights::Place;
 use crate::error::{Result, Stage};
+use crate::lora::{Adapter, Placed};
 use crate::ops::gemm::{Grid, View, gemm};
 use crate::ops::slices;
 
@@ -17,6 +18,8 @@ const BLOCK: usize = 128;
 pub struct Linear {
     weight: Weight,
     bias: Option<Vec<f32>>,
+    adapters: Vec<Adapter>,
+    placed: Vec<Placed>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +34,7 @@ impl Linear {
     /// From a matrix `outputs × inputs`.
     pub fn new(matrix: Matrix, bias: Option<Vec<f32>>, place: &Place) -> Result<Self> {
         if matches!(place.device, Device::Cpu) {
-            return Ok(Self { weight: Weight::Mapped(matrix), bias });
+            return Ok(Self { weight: Weight::Mapped(matrix), bias, adapters: Vec::new(), placed: Vec::new() });
         }
         let on = |values: Vec<f32>, shape: &[usize]| {
             Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(place.dtype)?.to_device(&place.device)
@@ -44,7 +47,16 @@ impl Linear {
             })
             .transpose()
             .stage("weights")?;
-        Ok(Self { weight: Weight::Device(weight, bias), bias: None })
+        Ok(Self { weight: Weight::Device(weight, bias), bias: None, adapters: Vec::new(), placed: Vec::new() })
+    }
+
+    /// The same with LoRAs, which are added while it runs.
+    pub fn adapted(mut self, adapters: &[Adapter], place: &Place) -> Result<Self> {
+        match &self.weight {
+            Weight::Mapped(_) => self.adapters.extend_from_slice(adapters),
+            Weight::Device(..) => self.placed = adapters.iter().map(|a| a.place(place)).collect::<Result<_>>()?,
+        }
+        Ok(self)
     }
 
     /// `[.., inputs]` → `[.., outputs]`.
@@ -61,10 +73,11 @@ impl Linear {
             }
             Weight::Device(weight, bias) => {
                 let y = x.broadcast_matmul(weight).stage("linear")?;
-                match bias {
-                    Some(bias) => y.broadcast_add(bias).stage("linear"),
-                    None => Ok(y),
-                }
+                let y = match bias {
+                    Some(bias) => y.broadcast_add(bias).stage("linear")?,
+                    None => y,
+                };
+                self.placed.iter().try_fold(y, |y, adapter| adapter.add(x, &y))
             }
         }
     }
@@ -77,10 +90,10 @@ impl Linear {
         }
     }
 
-    fn apply(&self, matrix: &Matrix, x: &[f32], rows: usize) -> Vec<f32> {
+    fn apply(&self, matrix: &Matrix, given: &[f32], rows: usize) -> Vec<f32> {
         let (inputs, outputs) = (matrix.columns(), matrix.rows());
         let mut out = vec![0.0; rows * outputs];
-        let x = View::rows(x, rows, inputs);
+        let x = View::rows(given, rows, inputs);
         Grid::new(&mut out, rows, outputs, BLOCK).blocks().into_par_iter().for_each_init(Vec::new, |scratch, (start, mut block)| {
             let end = (start + BLOCK).min(outputs);
             let weights = View::rows(matrix.read(start..end, scratch), end - start, inputs).transposed();
@@ -89,6 +102,7 @@ impl Linear {
             }
             gemm(&mut block, x, weights, self.bias.is_some());
         });
+        self.adapters.iter().for_each(|adapter| adapter.add(given, rows, &mut out));
         out
     }
 }

@@ -5,10 +5,11 @@
 //! section 3.4).
 
 use super::Pair;
-use super::model::{Perturbation, Prompts};
+use super::model::Prompts;
 use crate::checkpoint::Generation;
 use crate::conditioning::State;
 use crate::error::{Error, Result};
+use crate::transformer::Perturbation;
 
 /// How strongly one modality is guided.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,11 +148,15 @@ impl Plan {
             passes.push(Pass { kind: Kind::Negative, perturbation: Perturbation::default() });
         }
         if any(Guidance::by_skipping) {
-            let blocks = wanted.map(|g| g.filter(|g| g.by_skipping()).map(|g| g.blocks.clone()).unwrap_or_default());
-            passes.push(Pass { kind: Kind::Perturbed, perturbation: Perturbation { blocks, isolated: false } });
+            let blocks =
+                |g: Option<&Guidance>| g.filter(|g| g.by_skipping()).map(|g| g.blocks.iter().copied().collect()).unwrap_or_default();
+            passes.push(Pass {
+                kind: Kind::Perturbed,
+                perturbation: Perturbation { video: blocks(wanted.video), audio: blocks(wanted.sound), isolated: false },
+            });
         }
         if any(Guidance::by_modality) {
-            passes.push(Pass { kind: Kind::Isolated, perturbation: Perturbation { isolated: true, ..Perturbation::default() } });
+            passes.push(Pass { kind: Kind::Isolated, perturbation: Perturbation::isolate() });
         }
         Ok(Self { passes })
     }

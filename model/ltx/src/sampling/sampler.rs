@@ -1,15 +1,18 @@
 //! The way from noise to latents: asks the model at every level, puts its answers together, goes on to the next level. Can be
 //! watched, stopped between any two passes, and resumed after any step to the same bits.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use super::guidance::{Guidance, Kind, Plan};
-use super::model::{Model, Prompts, Query, Tokens};
+use super::model::{Context, Model, Prompts};
 use super::noise::{Noise, Purpose};
 use super::{Pair, euler, schedule, second_order};
 use crate::conditioning::State;
 use crate::error::{Error, Result};
 use crate::ops::slices;
+use crate::transformer::{Pass, Positions, Stream};
 
 /// The rule from one level of noise to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +116,7 @@ const WHOLE: Pair<Purpose> = Pair { video: Purpose::VideoStep, sound: Purpose::S
 struct Run<'a> {
     sampler: &'a Sampler<'a>,
     states: &'a Pair<State>,
+    positions: Pair<Arc<Positions>>,
     attention: Pair<Option<Tensor>>,
     clean: Pair<Vec<f32>>,
     plan: Plan,
@@ -142,6 +146,7 @@ impl Sampler<'_> {
         let run = Run {
             sampler: self,
             states: &states,
+            positions: states.as_ref().map(|s| Arc::new(Positions(s.positions.clone()))),
             attention: states.as_ref().map(State::attention).both()?,
             clean: states.as_ref().map(|s| values(&s.clean)).both()?,
             plan: Plan::new(self.guidance, states.as_ref(), self.prompts)?,
@@ -227,28 +232,24 @@ impl Run<'_> {
         if (self.sampler.cancelled)() {
             return Err(Error::Cancelled);
         }
-        let shapes = self.states.as_ref().map(|s| (s.tokens(), s.channels()));
-        let tensors = latent.as_ref().zip(shapes).map(|(x, shape)| slices::tensor(x.clone(), shape)).both()?;
-        let tokens = self.states.as_ref().zip(tensors.as_ref()).zip(self.attention.as_ref()).map(|((state, latent), attention)| Tokens {
-            state,
-            latent,
-            attention: attention.as_ref(),
-            sigma: if state.frozen { 0.0 } else { sigma },
-        });
+        let tokens =
+            latent.as_ref().zip(self.states.as_ref()).map(|(x, state)| slices::tensor(x.clone(), (state.tokens(), state.channels())));
+        let tokens = tokens.both()?;
         let prompts = self.sampler.prompts;
-        let ask = self.plan.passes.iter().map(|pass| Query {
-            tokens,
-            context: if pass.kind == Kind::Negative { prompts.negative.as_ref().unwrap_or(&prompts.positive) } else { &prompts.positive },
-            perturbation: &pass.perturbation,
+        let ask = self.plan.passes.iter().map(|pass| {
+            let negative = prompts.negative.as_ref().filter(|_| pass.kind == Kind::Negative);
+            let streams = self.streams(&tokens, negative.unwrap_or(&prompts.positive), sigma);
+            Pass { video: streams.video, audio: streams.sound, perturbation: pass.perturbation.clone() }
         });
-        let queries: Vec<Query<'_>> = ask.collect();
-        let answers = self.sampler.model.velocities(&queries)?;
-        if answers.len() != queries.len() {
-            return Err(Error::Unfit(format!("{} passes were asked for, {} answered", queries.len(), answers.len())));
+        let passes: Vec<Pass> = ask.collect();
+        let answers = self.sampler.model.velocities(&passes)?;
+        if answers.len() != passes.len() {
+            return Err(Error::Unfit(format!("{} passes were asked for, {} answered", passes.len(), answers.len())));
         }
         let mut clean: Pair<Vec<Vec<f32>>> = Pair::default();
         for answer in &answers {
-            let given = answer.as_ref().zip(latent.as_ref()).zip(self.states.as_ref());
+            let answer = Pair { video: &answer.video, sound: &answer.audio };
+            let given = answer.zip(latent.as_ref()).zip(self.states.as_ref());
             let one = given.map(|((velocity, x), state)| outcome(velocity, x, state, sigma)).both()?;
             clean.video.push(one.video);
             clean.sound.push(one.sound);
@@ -256,6 +257,19 @@ impl Run<'_> {
         let guided =
             self.sampler.guidance.as_ref().zip(clean.as_ref()).map(|(guidance, estimates)| guidance.combine(&self.plan, estimates));
         Ok(self.kept(guided, latent))
+    }
+
+    fn streams(&self, tokens: &Pair<Tensor>, context: &Context, sigma: f32) -> Pair<Stream> {
+        let given = self.states.as_ref().zip(tokens.as_ref()).zip(self.positions.as_ref().zip(self.attention.as_ref()));
+        given.zip(context.as_ref()).map(|(((state, tokens), (positions, attention)), context)| Stream {
+            tokens: tokens.clone(),
+            timesteps: state.timesteps(sigma),
+            sigma: if state.frozen { 0.0 } else { sigma },
+            positions: positions.clone(),
+            context: context.clone(),
+            keyframes: state.keyframes.clone(),
+            mask: attention.clone(),
+        })
     }
 
     /// Tokens with what is given put back, by the mask; frozen modalities as they were.

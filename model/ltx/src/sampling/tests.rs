@@ -4,11 +4,12 @@
 use candle_core::{Device, Tensor};
 
 use super::guidance::{Kind, Plan};
-use super::model::{Context, Model, Prompts, Query};
+use super::model::{Context, Model, Prompts};
 use super::sampler::{Method, Sampler, Saved};
 use super::{Guidance, Noise, Pair, schedule, second_order};
 use crate::conditioning::{Clock, State, VideoGrid};
 use crate::error::{Error, Result};
+use crate::transformer::{Pass, Stream, Velocity};
 
 /// Data of mean 0 and this deviation.
 const SPREAD: f32 = 0.5;
@@ -17,22 +18,19 @@ const SPREAD: f32 = 0.5;
 struct Gaussian;
 
 impl Model for Gaussian {
-    fn velocities(&self, queries: &[Query<'_>]) -> Result<Vec<Pair<Tensor>>> {
-        let answer = |query: &Query<'_>| {
-            query
-                .tokens
-                .zip(query.context.as_ref())
-                .map(|(tokens, context)| {
-                    let shift = context.flatten_all()?.to_vec1::<f32>()?[0] + if query.perturbation.isolated { 0.25 } else { 0.0 };
-                    let sigma = tokens.sigma;
-                    let variance = SPREAD * SPREAD;
-                    let gain = (1.0 - sigma) * variance / ((1.0 - sigma) * (1.0 - sigma) * variance + sigma * sigma);
-                    let estimate = ((tokens.latent * f64::from(gain))? + f64::from(shift))?;
-                    Ok(((tokens.latent - estimate)? / f64::from(sigma.max(1e-9)))?)
-                })
-                .both()
+    fn velocities(&self, passes: &[Pass]) -> Result<Vec<Velocity>> {
+        let one = |stream: &Stream, isolated: bool| -> Result<Tensor> {
+            let shift = stream.context.flatten_all()?.to_vec1::<f32>()?[0] + if isolated { 0.25 } else { 0.0 };
+            let (sigma, variance) = (stream.sigma, SPREAD * SPREAD);
+            let gain = (1.0 - sigma) * variance / ((1.0 - sigma) * (1.0 - sigma) * variance + sigma * sigma);
+            let estimate = ((&stream.tokens * f64::from(gain))? + f64::from(shift))?;
+            Ok(((&stream.tokens - estimate)? / f64::from(sigma.max(1e-9)))?)
         };
-        queries.iter().map(answer).collect()
+        let answer = |pass: &Pass| {
+            let isolated = pass.perturbation.isolated;
+            Ok(Velocity { video: one(&pass.video, isolated)?, audio: one(&pass.audio, isolated)? })
+        };
+        passes.iter().map(answer).collect()
     }
 }
 
@@ -184,9 +182,9 @@ fn cancelled_runs_end_before_the_next_question() {
 fn a_model_that_answers_nonsense_is_caught() {
     struct Broken(f32, usize);
     impl Model for Broken {
-        fn velocities(&self, queries: &[Query<'_>]) -> Result<Vec<Pair<Tensor>>> {
-            let answer = |query: &Query<'_>| query.tokens.map(|t| Tensor::full(self.0, t.latent.dims(), &Device::Cpu)).both();
-            Ok(queries.iter().take(self.1).map(answer).collect::<std::result::Result<_, _>>()?)
+        fn velocities(&self, passes: &[Pass]) -> Result<Vec<Velocity>> {
+            let full = |stream: &Stream| Tensor::full(self.0, stream.tokens.dims(), &Device::Cpu);
+            passes.iter().take(self.1).map(|pass| Ok(Velocity { video: full(&pass.video)?, audio: full(&pass.audio)? })).collect()
         }
     }
     let prompts = Prompts { positive: context(0.0), negative: None };
@@ -216,7 +214,8 @@ fn only_passes_that_change_something_are_run() {
     let video_alone = Pair { video: all.video.clone(), sound: Guidance::OFF };
     assert_eq!(kinds(&video_alone, frozen.as_ref()), [Kind::Positive]);
     let plan = Plan::new(&video_alone, states.as_ref(), &prompts).unwrap();
-    assert_eq!(plan.passes[2].perturbation.blocks, Pair { video: vec![28], sound: vec![] });
+    let left_out = &plan.passes[2].perturbation;
+    assert_eq!((left_out.video.iter().copied().collect::<Vec<_>>(), left_out.audio.len()), (vec![28], 0));
     let without = Prompts { negative: None, ..prompts.clone() };
     assert!(Plan::new(&all, states.as_ref(), &without).is_err());
     let wild = Pair { video: Guidance { rescale: f32::NAN, ..Guidance::OFF }, sound: Guidance::OFF };

@@ -3,22 +3,26 @@
 use std::cell::{Cell, RefCell};
 
 use candle_core::{DType, Device, Tensor};
+use ltx::checkpoint::Place;
 use ltx::conditioning::{Clock, Guide, Span, State, VideoGrid, grid};
 use ltx::error::Result;
 use ltx::sampling::model::{Context, Prompts};
 use ltx::sampling::schedule::{self, Shift};
-use ltx::sampling::{Guidance, Method, Model, Noise, Pair, Query, Sampler};
+use ltx::sampling::{Guidance, Method, Model, Noise, Pair, Sampler};
+use ltx::transformer::{Pass, Residence, Transformer, Velocity};
 
 use crate::folder::{Dump, Folder, Rows, relative};
 
 /// Compares everything this folder has.
 pub fn rows(folder: &Folder, rows: &mut Rows) {
+    let transformer = Transformer::load(&folder.checkpoint(), &Place::default(), Residence::default()).unwrap();
     for case in ["t2v", "t2v_guided", "keyframes"] {
         if let Some(dump) = folder.dump(case) {
             let run = Run::of(folder, case, &dump);
             run.schedule(rows);
             run.places(rows);
             run.replayed(rows);
+            run.compare(&transformer, "whole run", 1e-4, rows);
         }
     }
 }
@@ -149,33 +153,34 @@ struct Replay<'a> {
 }
 
 impl Model for Replay<'_> {
-    fn velocities(&self, queries: &[Query<'_>]) -> Result<Vec<Pair<Tensor>>> {
+    fn velocities(&self, passes: &[Pass]) -> Result<Vec<Velocity>> {
         let mut answers = Vec::new();
         // The reference asks with both prompts at once, the negative one first, then once more for every other pass.
-        let mut place = |call: usize, index: usize, query: &Query<'_>| {
+        let mut place = |call: usize, index: usize, pass: &Pass| {
             let tensor = |name: &str| row(&self.dump.tensor(&format!("transformer#{call}.{name}")), index);
             let level = tensor("in.sigma").to_scalar::<f32>().unwrap() / 1000.0;
             let differs = [
-                relative(query.tokens.video.latent, &tensor("in.hidden_states")),
-                relative(query.tokens.sound.latent, &tensor("in.audio_hidden_states")),
-                relative(&query.context.video, &tensor("in.encoder_hidden_states")),
-                f64::from((level - query.tokens.video.sigma).abs()),
+                relative(&pass.video.tokens, &tensor("in.hidden_states")),
+                relative(&pass.audio.tokens, &tensor("in.audio_hidden_states")),
+                relative(&pass.video.context, &tensor("in.encoder_hidden_states")),
+                relative(&pass.audio.context, &tensor("in.audio_encoder_hidden_states")),
+                f64::from((level - pass.video.sigma).abs()),
             ];
             let worst = differs.into_iter().fold(*self.worst.borrow(), f64::max);
             self.worst.replace(worst);
-            answers.push(Pair { video: tensor("out.0"), sound: tensor("out.1") });
+            answers.push(Velocity { video: tensor("out.0"), audio: tensor("out.1") });
         };
         let first = self.next.get();
-        match queries {
+        match passes {
             [only] => place(first, 0, only),
             [positive, negative, others @ ..] => {
                 place(first, 1, positive);
                 place(first, 0, negative);
-                others.iter().enumerate().for_each(|(i, query)| place(first + 1 + i, 0, query));
+                others.iter().enumerate().for_each(|(i, pass)| place(first + 1 + i, 0, pass));
             }
             [] => unreachable!("a step without a question"),
         }
-        self.next.set(first + queries.len().max(2) - 1);
+        self.next.set(first + passes.len().max(2) - 1);
         Ok(answers)
     }
 }
