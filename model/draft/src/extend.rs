@@ -154,6 +154,6 @@ impl<'a> Extension<'a> {
                 Cell { a: [u * reach, v * reach], b: [0.0; 2], wa: 1.0, wb: 0.0, soft: false }.to_lanes()
             })
             .collect();
-        render(&self.last, &self.last, grid, &plan, 0.0)
+        render(&self.last, &self.last, grid, plan, 0.0)
     }
 }

@@ -23,8 +23,8 @@ pub struct Pair {
     pub backward: Field,
     /// How alike the two are.
     pub likeness: Likeness,
-    /// Per sample of either frame's grid: how much of a made picture is warped, the rest is dissolved.
-    trust: [Vec<f32>; 2],
+    /// What either frame says about the motion.
+    sides: [Side; 2],
 }
 
 /// What stands at one sample of the motion grid at time t: where to read both sides, in grid samples relative to here, and how
@@ -74,8 +74,8 @@ impl Pair {
         let (la, lb) = (a.pyramid.finest(), b.pyramid.finest());
         let likeness = likeness(la, lb, &forward, &backward);
         let doubt = doubt(likeness.explained);
-        let (trust_a, trust_b) = rayon::join(|| trust(la, lb, &forward, doubt), || trust(lb, la, &backward, doubt));
-        Self { a, b, forward, backward, likeness, trust: [trust_a, trust_b] }
+        let (from_a, from_b) = rayon::join(|| Side::new(la, lb, &forward, doubt), || Side::new(lb, la, &backward, doubt));
+        Self { a, b, forward, backward, likeness, sides: [from_a, from_b] }
     }
 
     /// The picture at time `t` between the two, 0 to 1.
@@ -86,7 +86,7 @@ impl Pair {
     /// The picture at time `t` with motion that curves as the neighbours say.
     pub fn between(&self, t: f32, bend: &Bend) -> Picture {
         let plan = self.plan(t, bend);
-        render(&self.a, &self.b, self.forward.grid, &plan, t)
+        render(&self.a, &self.b, self.forward.grid, plan, t)
     }
 
     /// How the motion of this pair curves, from what stands around it.
@@ -104,47 +104,33 @@ impl Pair {
         let grid = self.forward.grid;
         let width = grid.width;
         let s = 1.0 - t;
-        let (la, lb) = (self.a.pyramid.finest(), self.b.pyramid.finest());
-        // The vectors from `a` to `b` that may pass through a sample at time t: as the earlier frame says, as the later says.
-        let mut vectors = vec![[0.0_f32; 4]; grid.len()];
-        let mut misses = [vec![0.0_f32; grid.len()], vec![0.0_f32; grid.len()]];
-        let [miss_a, miss_b] = &mut misses;
-        let rows = vectors.par_chunks_mut(width).zip(miss_a.par_chunks_mut(width).zip(miss_b.par_chunks_mut(width)));
-        rows.with_min_len(4).enumerate().for_each(|(y, (vectors, (miss_a, miss_b)))| {
+        let mut plan = vec![[0.0; 8]; grid.len()];
+        plan.par_chunks_mut(width).with_min_len(4).enumerate().for_each(|(y, row)| {
             let py = y as f32;
-            for x in 0..width {
+            for (x, cell) in row.iter_mut().enumerate() {
                 let (px, i) = (x as f32, y * width + x);
                 // Jiang et al., CVPR 2018, equation 4, as a first guess …
                 let (u, v) = (s * self.forward.u[i] - t * self.backward.u[i], s * self.forward.v[i] - t * self.backward.v[i]);
                 // … then what either side says where that vector comes from.
-                let (u1, v1) = self.forward.nearest(px - t * u, py - t * v);
-                let (u2, v2) = self.backward.nearest(px + s * u, py + s * v);
-                let (u2, v2) = (-u2, -v2);
-                let off = |u: f32, v: f32| la.sample(px - t * u, py - t * v) - lb.sample(px + s * u, py + s * v);
-                let (d1, d2) = (off(u1, v1), off(u2, v2));
-                vectors[x] = [u1, v1, u2, v2];
-                miss_a[x] = d1 * d1;
-                miss_b[x] = d2 * d2;
-            }
-        });
-        // One sample matches by chance; a neighbourhood seldom does.
-        let (miss_a, miss_b) = (boxed(&misses[0], grid, CHOICE), boxed(&misses[1], grid, CHOICE));
-        let mut plan = vec![[0.0; 8]; grid.len()];
-        plan.par_chunks_mut(width).with_min_len(4).enumerate().for_each(|(y, row)| {
-            for (x, cell) in row.iter_mut().enumerate() {
-                let i = y * width + x;
-                let [u1, v1, u2, v2] = vectors[i];
-                let (w1, w2) = (s * (miss_b[i] + NOISE).powi(2), t * (miss_a[i] + NOISE).powi(2));
+                let (j, k) = (grid.nearest(px - t * u, py - t * v), grid.nearest(px + s * u, py + s * v));
+                let (u1, v1) = (self.forward.u[j], self.forward.v[j]);
+                let (u2, v2) = (-self.backward.u[k], -self.backward.v[k]);
+                // A vector that was looked up where the guess led, but leads elsewhere, is somebody else's: what it misses by counts
+                // beside what it leaves unexplained.
+                let (l, n) = (grid.nearest(px - t * u1, py - t * v1), grid.nearest(px + s * u2, py + s * v2));
+                let off1 = (u1 - self.forward.u[l]).powi(2) + (v1 - self.forward.v[l]).powi(2);
+                let off2 = (u2 + self.backward.u[n]).powi(2) + (v2 + self.backward.v[n]).powi(2);
+                let (e1, e2) = (self.sides[0].miss[j] + NOISE + STRAY * off1, self.sides[1].miss[k] + NOISE + STRAY * off2);
+                let (w1, w2) = (s * e2 * e2, t * e1 * e1);
                 let m = w1 / (w1 + w2);
                 let (u, v) = (m * u1 + (1.0 - m) * u2, m * v1 + (1.0 - m) * v2);
                 let (mut a, mut b) = ([-t * u, -t * v], [s * u, s * v]);
-                let (px, py) = (x as f32, y as f32);
                 let (shift, turn) = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
                 for c in 0..2 {
                     a[c] += shift[c];
                     b[c] += shift[c];
                 }
-                let trust = s * self.trust[0][i] + t * self.trust[1][i];
+                let trust = s * self.sides[0].trust[i] + t * self.sides[1].trust[i];
                 // A dissolve of less than a thirtieth is not seen and costs two more reads.
                 let trust = if trust > 0.97 { 1.0 } else { trust };
                 // Where nothing moves the dissolve is the same picture, unsoftened by an interpolation.
@@ -161,6 +147,8 @@ impl Pair {
 
 /// Variance of the noise that two matching samples may differ by, in grey levels squared.
 const NOISE: f32 = 2.0;
+/// What a vector that strays by one grid sample costs, in grey levels squared: a sample's step on an ordinary gradient.
+const STRAY: f32 = 4.0;
 /// Half the side of the window over which the two sides' vectors are compared, in grid samples.
 const CHOICE: usize = 2;
 /// Half the side of the window over which it is judged whether motion explains the change, in grid samples.
@@ -181,27 +169,40 @@ fn smoothstep(x: f32) -> f32 {
     x * x * (3.0 - 2.0 * x)
 }
 
-/// How much of a made picture shall be warped rather than dissolved, per sample: the two predictions' weights in proportion to
-/// how well each explains one frame by the other, which is the least expected squared error where their errors are independent.
-fn trust(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Vec<f32> {
-    let grid = from.grid();
-    let mut moved = vec![0.0; grid.len()];
-    let mut plain = vec![0.0; grid.len()];
-    moved.par_chunks_mut(grid.width).zip(plain.par_chunks_mut(grid.width)).enumerate().for_each(|(y, (m, p))| {
-        let (here, there) = (from.row(y), to.row(y));
-        for x in 0..grid.width {
-            let i = y * grid.width + x;
-            let (u, v) = (x as f32 + flow.u[i], y as f32 + flow.v[i]);
-            // What leaves the picture is evidence for nothing.
-            if u > -1.0 && v > -1.0 && u < grid.width as f32 && v < grid.height as f32 {
+/// What one frame of a pair says about the motion to the other, per sample.
+struct Side {
+    /// Mean squared difference that the motion leaves around a sample: one sample matches by chance, a neighbourhood seldom does.
+    miss: Vec<f32>,
+    /// How much of a made picture shall be warped rather than dissolved: the two predictions' weights in proportion to how well
+    /// each explains one frame by the other, which is the least expected squared error where their errors are independent.
+    trust: Vec<f32>,
+}
+
+impl Side {
+    fn new(from: &Plane, to: &Plane, flow: &Field, doubt: f32) -> Self {
+        let grid = from.grid();
+        let mut miss = vec![0.0; grid.len()];
+        let mut moved = vec![0.0; grid.len()];
+        let mut plain = vec![0.0; grid.len()];
+        let rows = miss.par_chunks_mut(grid.width).zip(moved.par_chunks_mut(grid.width).zip(plain.par_chunks_mut(grid.width)));
+        rows.with_min_len(8).enumerate().for_each(|(y, (miss, (m, p)))| {
+            let (here, there) = (from.row(y), to.row(y));
+            for x in 0..grid.width {
+                let i = y * grid.width + x;
+                let (u, v) = (x as f32 + flow.u[i], y as f32 + flow.v[i]);
                 let d = here[x] - to.sample(u, v);
-                m[x] = d * d;
-                p[x] = (here[x] - there[x]) * (here[x] - there[x]);
+                miss[x] = d * d;
+                // What leaves the picture is evidence for nothing.
+                if u > -1.0 && v > -1.0 && u < grid.width as f32 && v < grid.height as f32 {
+                    m[x] = d * d;
+                    p[x] = (here[x] - there[x]) * (here[x] - there[x]);
+                }
             }
-        }
-    });
-    let (moved, plain) = (boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
-    moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * (m + 1.0))).collect()
+        });
+        let (moved, plain) = (boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
+        let trust = moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * (m + 1.0))).collect();
+        Self { miss: boxed(&miss, grid, CHOICE), trust }
+    }
 }
 
 /// How a pair's motion curves: second differences of position on the grids of both frames, in grid samples per step², as far as

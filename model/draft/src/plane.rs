@@ -34,6 +34,14 @@ impl Grid {
         (1.0 - 0.5 * outside).max(0.001)
     }
 
+    /// Index of the sample nearest to a position, held at the edges.
+    #[inline(always)]
+    pub fn nearest(self, x: f32, y: f32) -> usize {
+        let ix = (x.max(0.0) + 0.5) as usize;
+        let iy = (y.max(0.0) + 0.5) as usize;
+        iy.min(self.height - 1) * self.width + ix.min(self.width - 1)
+    }
+
     /// The grid of half the size, rounded up.
     pub const fn half(self) -> Self {
         Self { width: self.width.div_ceil(2), height: self.height.div_ceil(2) }

@@ -45,15 +45,6 @@ impl Field {
         (mix(&self.u), mix(&self.v))
     }
 
-    /// The vector of the nearest sample, held at the edges.
-    #[inline(always)]
-    pub fn nearest(&self, x: f32, y: f32) -> (f32, f32) {
-        let ix = (x.max(0.0) + 0.5) as usize;
-        let iy = (y.max(0.0) + 0.5) as usize;
-        let i = iy.min(self.grid.height - 1) * self.grid.width + ix.min(self.grid.width - 1);
-        (self.u[i], self.v[i])
-    }
-
     /// The same motion on another grid of the same picture.
     pub fn resized(&self, grid: Grid) -> Self {
         let (sx, sy) = (grid.width as f32 / self.grid.width as f32, grid.height as f32 / self.grid.height as f32);
