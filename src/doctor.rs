@@ -51,6 +51,7 @@ fn machine(args: &Doctor) -> Vec<Check> {
         check("ProRes 4444 encoder", encoder(&["prores_ks"])),
         check("preview encoder", encoder(&["libx264", "libopenh264", "mpeg4"])),
         check("takes folder", takes_folder(args)),
+        check("weights", weights_here()),
     ];
     for (name, version, what) in engines::installed() {
         out.push(check(&format!("engine {name}"), Ok(format!("version {version}: {what}"))));
@@ -75,6 +76,23 @@ fn takes_folder(args: &Doctor) -> Result<String, Fault> {
     let store = place::store(args.takes_dir.as_deref())?;
     let free = takes::space::free(store.root()).unwrap_or(0);
     Ok(format!("{} ({} GiB free)", store.root().display(), free >> 30))
+}
+
+/// Which checkpoints are here. That there are none is no fault: the draft engine needs none.
+fn weights_here() -> Result<String, Fault> {
+    let library = weights::Library::open()?;
+    let mut here = library.own_folders()?;
+    for entry in library.table().entries().iter().filter(|e| e.kind == weights::Kind::Checkpoint) {
+        if library.state(entry)? == weights::State::Installed {
+            here.push(entry.name.clone());
+        }
+    }
+    let root = library.root().display();
+    Ok(if here.is_empty() {
+        format!("none in {root}; `pickup weights list` shows what can be had")
+    } else {
+        format!("{} in {root}", here.join(", "))
+    })
 }
 
 /// Where a host would find the effect. That it is not installed is no fault of the machine: the command line works without it.

@@ -184,7 +184,8 @@ fn verify(args: &Verify, cancel: &Cancel) -> Result<(), Fault> {
     let bad: Vec<_> = results.iter().filter(|c| !c.condition.is_fine()).collect();
     let Some(first) = bad.first() else {
         let files = results.len();
-        voice.say(&json!({"event": "verified", "name": args.name, "files": files}), &format!("{}: all {files} files are whole", args.name));
+        let line = if files == 1 { format!("{} is whole", args.name) } else { format!("{}: all {files} files are whole", args.name) };
+        voice.say(&json!({"event": "verified", "name": args.name, "files": files}), &line);
         return Ok(());
     };
     let more = if bad.len() > 1 { format!(", and {} more", bad.len() - 1) } else { String::new() };

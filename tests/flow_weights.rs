@@ -579,6 +579,8 @@ fn the_list_says_what_there_is_and_what_is_here() {
     let row = rows.iter().find(|r| r["name"] == "ltx-2.3-dev").unwrap();
     assert_eq!(row["licences"].as_array().unwrap().len(), 2);
     assert_eq!(row["folder"], json!(b.path("ltx-2.3-dev")));
+    let out = b.run(&["verify", "mine-q8"]);
+    assert!(out.status.code() == Some(1) && said(&out).contains("nothing is recorded of mine-q8"), "{}", said(&out));
     let out = b.run(&["list", "ltx-9"]);
     assert!(out.status.code() == Some(2) && said(&out).contains("ltx-9"));
 

@@ -5,14 +5,15 @@ use clap::{Args, Subcommand};
 /// `pickup weights`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The weights of a model are tens of gigabytes and belong to whoever made them, so Pickup brings none. To get some:
+The weights of a model are tens of gigabytes and belong to whoever made them, so Pickup brings
+none. To get some:
 
-    pickup weights list                     what there is, how large, under which licence, what is here
-    pickup weights get ltx-2.5-distilled    shows the licence, asks for your agreement, fetches and checks
-    pickup bridge … --weights ltx-2.5-distilled
+    pickup weights list                     what there is, how large, under which licence
+    pickup weights get ltx-2.5-distilled    shows the licence, asks you to agree, fetches it
 
-They are kept in the folder that PICKUP_WEIGHTS names, else in the user's data folder (~/.local/share/pickup/weights on
-Linux). A download that stops, for whatever reason, goes on where it stopped when the same command is run again.")]
+They are kept in the folder that PICKUP_WEIGHTS names, else in the user's data folder
+(~/.local/share/pickup/weights on Linux). A download that stops, for whatever reason, goes on
+where it stopped when the same command is run again.")]
 pub struct Weights {
     /// What to do.
     #[command(subcommand)]
@@ -37,18 +38,22 @@ pub enum WeightsCommand {
 /// `pickup weights list`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-'installed' is all there, 'partial' has begun, 'missing' is not here; 'own' is a folder of yours in the weights folder.
-Licences are named as --accept-licence wants them; * means that the model hub wants a login as well (HF_TOKEN).
+'installed' is all there, 'partial' has begun, 'missing' is not here; 'own' is a folder of yours
+in the weights folder. Licences are named as --accept-licence wants them; * means that the model
+hub wants a login as well (HF_TOKEN).
 
 Entries of your own go into weights.json in the weights folder:
 
     {\"schema\": \"pickup-weights/1\",
-     \"sources\": {\"mine\": {\"repository\": \"OWNER/NAME\", \"revision\": \"main\", \"licence\": \"ltx-2.x-community\", \"login\": false}},
-     \"parts\": {\"look\": {\"source\": \"mine\", \"files\": [{\"path\": \"look.safetensors\", \"size\": null, \"sha256\": null}]}},
-     \"weights\": [{\"name\": \"look-lora\", \"kind\": \"lora\", \"generation\": \"2.5\", \"title\": \"Our look\", \"parts\": [\"look\"]}]}
+     \"sources\": {\"mine\": {\"repository\": \"OWNER/NAME\", \"revision\": \"main\",
+                          \"licence\": \"ltx-2.x-community\", \"login\": false}},
+     \"parts\": {\"look\": {\"source\": \"mine\",
+                        \"files\": [{\"path\": \"look.safetensors\", \"size\": null, \"sha256\": null}]}},
+     \"weights\": [{\"name\": \"look-lora\", \"kind\": \"lora\", \"generation\": \"2.5\",
+                  \"title\": \"Our look\", \"parts\": [\"look\"]}]}
 
-A licence that is not known goes under \"licences\": {\"NAME\": {\"title\": …, \"url\": …, \"means\": …}}. A size or hash that is
-null is taken from the server.")]
+A licence that is not known goes under \"licences\":
+{\"NAME\": {\"title\": …, \"url\": …, \"means\": …}}. What is null is taken from the server.")]
 pub struct List {
     /// Only these names
     #[arg(value_name = "NAME")]
@@ -61,14 +66,16 @@ pub struct List {
 /// `pickup weights get`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Licences: on a terminal you are shown the licence and type its name to agree; elsewhere give --accept-licence NAME, once
-for each. When you agreed is written down beside the weights.
+Licences: on a terminal you are shown the licence and type its name to agree; elsewhere give
+--accept-licence NAME, once for each. When you agreed is written down beside the weights.
 
-Login: weights marked * in the list want an account at the model hub. Accept the licence on the model's page there, make a
-read token, and put it into HF_TOKEN (the token file of the hub's own tools is read too). It is sent to the hub only.
+Login: weights marked * in the list want an account at the model hub. Accept the licence on the
+model's page there, make a read token, and put it into HF_TOKEN (the token file of the hub's own
+tools is read too). It is sent to the hub only.
 
-Network: HF_ENDPOINT names another hub or a mirror, HTTPS_PROXY a proxy, SSL_CERT_FILE certificates of your own,
-HF_HUB_DOWNLOAD_TIMEOUT the seconds without a byte after which a connection is given up (30).
+Network: HF_ENDPOINT names another hub or a mirror, HTTPS_PROXY a proxy, SSL_CERT_FILE your own
+certificates, HF_HUB_DOWNLOAD_TIMEOUT the seconds without a byte after which a connection is
+given up (30).
 
 Ctrl-C stops; what came is kept, and the same command goes on from there.")]
 pub struct Get {

@@ -184,7 +184,8 @@ impl Library {
             }
             Ok(_) => {}
         }
-        let _held = lock(&folder, name)?;
+        // Let go at once: some systems rename no folder in which a file is open.
+        drop(lock(&folder, name)?);
         let bytes = bytes_in(&folder, 0);
         // Out of sight in one step: nobody opens weights that are half gone.
         let leaving = self.root.join(format!(".removing-{name}-{}", std::process::id()));

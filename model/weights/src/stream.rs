@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, Uri};
 use ureq::{Body, Error};
@@ -212,7 +212,9 @@ fn pass_on(body: Body, sender: &SyncSender<Message>) -> Result<(), Lost> {
         let mut chunk = vec![0; CHUNK];
         let mut filled = 0;
         let mut ended = false;
-        while filled < CHUNK && !ended {
+        let began = Instant::now();
+        // A slow line hands over what it has, so that little is lost when it stops.
+        while filled < CHUNK && !ended && (filled == 0 || began.elapsed() < LOOK) {
             match reader.read(&mut chunk[filled..]) {
                 Ok(0) => ended = true,
                 Ok(n) => filled += n,

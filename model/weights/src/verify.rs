@@ -84,6 +84,13 @@ pub fn verify(library: &Library, name: &str, watch: &mut dyn Watch, told: &mut d
         return Err(Fault::new(Code::Missing, format!("the weights {name} are not in {}", library.root().display()), get));
     }
     let expected = expected(library, name)?;
+    if expected.is_empty() {
+        return Err(Fault::new(
+            Code::Missing,
+            format!("nothing is recorded of {name}, so there is nothing to compare its files with"),
+            "only what `pickup weights` fetched or made can be verified",
+        ));
+    }
     let all: u64 = expected.values().filter_map(|e| e.size).sum();
     let mut before = 0;
     let mut results = Vec::new();
