@@ -166,6 +166,11 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// A part's tensors in order of name, with the file that each lies in.
+    pub fn tensors(&self, part: Part) -> impl Iterator<Item = (&str, &Mapped, &file::Entry)> {
+        self.parts.get(&part).into_iter().flat_map(|(store, _)| store.iter())
+    }
+
     /// Whether a part is there.
     pub fn has(&self, part: Part) -> bool {
         self.parts.contains_key(&part)

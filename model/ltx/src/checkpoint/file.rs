@@ -9,13 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::gguf;
 use crate::error::{Error, Result};
 
 /// Longest header that is believed, as the reference implementation has it.
 const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Axes that a tensor of any model has at most.
+const MOST_AXES: usize = 8;
 
 /// How values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +132,52 @@ struct Raw {
     data_offsets: (usize, usize),
 }
 
+/// A header as it is written. Read straight into this: a hostile one would be many times larger as a tree of values.
+#[derive(Default)]
+struct Header {
+    tensors: BTreeMap<String, Raw>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Header, A::Error> {
+        let mut header = Header::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                header.metadata = map.next_value().map_err(|e| serde::de::Error::custom(format!("the metadata: {e}")))?;
+                continue;
+            }
+            let raw = map.next_value().map_err(|e| serde::de::Error::custom(format!("the tensor {}: {e}", short(&name))))?;
+            if header.tensors.insert(name.clone(), raw).is_some() {
+                return Err(serde::de::Error::custom(format!("the tensor {} is there twice", short(&name))));
+            }
+        }
+        Ok(header)
+    }
+}
+
+/// A name as a message shows it: a stranger's may be megabytes long.
+fn short(name: &str) -> String {
+    match name.char_indices().nth(200) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 impl Mapped {
     /// Maps a file and reads its header.
     pub fn open(path: &Path) -> Result<Self> {
@@ -141,23 +191,17 @@ impl Mapped {
         }
         let length: [u8; 8] = map.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| damaged("it has no header".into()))?;
         let length = u64::from_le_bytes(length);
-        let data = 8 + length as usize;
-        if length > LONGEST_HEADER || data > map.len() {
+        if length > LONGEST_HEADER || 8 + length > map.len() as u64 {
             return Err(damaged(format!("its header claims {length} bytes, the file has {}", map.len())));
         }
-        let header: BTreeMap<String, serde_json::Value> =
-            serde_json::from_slice(&map[8..data]).map_err(|e| damaged(format!("its header is not JSON ({e})")))?;
+        let data = 8 + length as usize;
+        let header: Header = serde_json::from_slice(&map[8..data]).map_err(|e| damaged(format!("its header cannot be read ({e})")))?;
         let mut entries = BTreeMap::new();
-        let mut metadata = BTreeMap::new();
-        for (name, value) in header {
-            if name == "__metadata__" {
-                metadata = serde_json::from_value(value).map_err(|e| damaged(format!("its metadata is not text ({e})")))?;
-                continue;
-            }
-            let raw: Raw = serde_json::from_value(value).map_err(|e| damaged(format!("the entry {name} is wrong ({e})")))?;
-            let entry = entry(&raw, data, map.len()).map_err(|why| damaged(format!("the tensor {name} {why}")))?;
+        for (name, raw) in header.tensors {
+            let entry = entry(&raw, data, map.len()).map_err(|why| damaged(format!("the tensor {} {why}", short(&name))))?;
             entries.insert(name, entry);
         }
+        let metadata = header.metadata;
         Ok(Self(Arc::new(Inner { path: path.to_owned(), map, entries, metadata })))
     }
 
@@ -220,7 +264,12 @@ fn entry(raw: &Raw, data: usize, length: usize) -> std::result::Result<Entry, St
     let (start, end) = raw.data_offsets;
     let place = data.checked_add(start).zip(data.checked_add(end)).filter(|(s, e)| s <= e && *e <= length);
     let (start, end) = place.ok_or_else(|| format!("lies at {start}..{end}, beyond the file's end: it is cut off"))?;
-    let stored = Stored::parse(&raw.dtype).ok_or_else(|| raw.dtype.clone());
+    // No product of axes may leave the range of sizes, not even where another axis is 0.
+    let most = raw.shape.iter().try_fold(1usize, |n, d| n.checked_mul((*d).max(1)));
+    if raw.shape.len() > MOST_AXES || most.is_none() {
+        return Err(format!("has {} axes of impossible sizes", raw.shape.len()));
+    }
+    let stored = Stored::parse(&raw.dtype).ok_or_else(|| short(&raw.dtype));
     if let Ok(stored) = stored {
         let (_, size) = stored.block();
         let bytes = raw.shape.iter().try_fold(size, |n, d| n.checked_mul(*d));

@@ -89,25 +89,41 @@ fn audio(from: &Section) -> Value {
 }
 
 fn vocoder(from: &Section) -> Result<Value> {
-    if !from.has("bwe_hidden_channels") {
-        return Ok(Renamed { from, to: object(generator(from, "")?) }.same(&["output_sampling_rate"]).done());
+    let class = from.word_or("_class_name", "")?;
+    if class != "LTX2VocoderWithBWE" {
+        return Ok(Renamed { from, to: object(generator(from, "", None)?) }.same(&["output_sampling_rate"]).done());
     }
-    let extension = Renamed { from, to: object(generator(from, "bwe_")?) }
+    let second = generator(from, "bwe_", Some((512, &[6, 5, 2, 2, 2], &[12, 11, 4, 4, 4])))?;
+    let extension = Renamed { from, to: object(second) }
         .same(&["input_sampling_rate", "output_sampling_rate", "hop_length"])
         .key("filter_length", "n_fft")
         .key("num_mel_channels", "num_mels");
-    Ok(json!({"vocoder": generator(from, "")?, "bwe": extension.done()}))
+    let first = generator(from, "", Some((1536, &[5, 2, 2, 2, 2, 2], &[11, 4, 4, 4, 4, 4])))?;
+    Ok(json!({"vocoder": first, "bwe": extension.done()}))
 }
 
 fn object(value: Value) -> serde_json::Map<String, Value> {
     if let Value::Object(map) = value { map } else { serde_json::Map::new() }
 }
 
-/// One generator of the vocoder; the second one's keys begin with `bwe_`.
-fn generator(from: &Section, prefix: &str) -> Result<Value> {
+/// Width, rates and kernel sizes of a generator that are meant where its file has none.
+type Steps<'a> = Option<(usize, &'a [usize], &'a [usize])>;
+
+/// One generator of the vocoder; the second one's keys begin with `bwe_`. The vocoder with extension has other defaults than the
+/// one without.
+fn generator(from: &Section, prefix: &str, steps: Steps<'_>) -> Result<Value> {
     let key = |name: &str| format!("{prefix}{name}");
-    let activation = from.word_or(&key("act_fn"), "leaky_relu")?;
-    let mut to = Renamed::new(from)
+    let absent = |name: &str| from.value().get(key(name)).is_none();
+    let extended = steps.is_some();
+    let mut to = Renamed::new(from);
+    if let Some((width, rates, sizes)) = steps {
+        to = to.set("upsample_initial_channel", width).set("upsample_rates", json!(rates)).set("upsample_kernel_sizes", json!(sizes));
+    }
+    // A key that is there and null asks for no activation at the end, which is not the same as no key.
+    let tanh = if absent("final_act_fn") { !extended } else { from.word_or(&key("final_act_fn"), "")? == "tanh" };
+    let activation = from.word_or(&key("act_fn"), if extended { "snakebeta" } else { "leaky_relu" })?;
+    to = to
+        .set("use_bias_at_final", !extended)
         .key(&key("hidden_channels"), "upsample_initial_channel")
         .key(&key("upsample_factors"), "upsample_rates")
         .key(&key("upsample_kernel_sizes"), "upsample_kernel_sizes")
@@ -115,7 +131,7 @@ fn generator(from: &Section, prefix: &str) -> Result<Value> {
         .key(&key("resnet_dilations"), "resblock_dilation_sizes")
         .key(&key("final_bias"), "use_bias_at_final")
         .set("stereo", from.size_or(&key("out_channels"), 2)? == 2)
-        .set("use_tanh_at_final", from.word_or(&key("final_act_fn"), "")? == "tanh");
+        .set("use_tanh_at_final", tanh);
     to = match activation.as_str() {
         "leaky_relu" => to.set("resblock", "1"),
         other => to.set("resblock", "AMP1").set("activation", other),

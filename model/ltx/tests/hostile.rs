@@ -1,0 +1,362 @@
+//! Files from strangers: whatever is in them, the answer is an error that names file and tensor; never a panic, never memory that
+//! the file does not account for.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+// The counting allocator.
+#![allow(unsafe_code)]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ltx::checkpoint::{Checkpoint, Place};
+use ltx::error::{Error, Result};
+use ltx::text::TextEncoder;
+use proptest::prelude::*;
+use serde_json::json;
+use support::{File, Stuff, fixture, sections, single};
+
+/// The largest single request since it was last set to 0.
+struct Counting;
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; only its size is noted.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LARGEST.fetch_max(size, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// No file here has a megabyte of tensors; nothing may ask for more than a few.
+const MOST: usize = 16 << 20;
+
+/// A file small enough to be tried a thousand times, with everything that a header may have.
+fn small() -> File {
+    let tensors = [
+        ("model.diffusion_model.patchify_proj.weight", Stuff::floats(&[4, 6], (0..).map(|i| i as f32))),
+        ("model.diffusion_model.patchify_proj.bias", Stuff::floats(&[4], (0..).map(|i| i as f32))),
+        ("vae.encoder.conv_in.conv.weight", Stuff::floats(&[2, 3, 1, 1, 1], (0..).map(|i| i as f32))),
+        ("vae.per_channel_statistics.mean-of-means", Stuff::floats(&[2], (0..).map(|i| i as f32))),
+        ("tokenizer_json", Stuff::bytes(b"{}")),
+    ];
+    let config = json!({"transformer": {"num_layers": 1}, "vae": {"latent_channels": 2}});
+    let tensors = tensors.into_iter().map(|(name, stuff)| (name.to_owned(), stuff)).collect();
+    File { tensors, ..File::default() }.with("model_version", "2.3.0").with("config", config)
+}
+
+/// Opens a file and reads every tensor of every part.
+fn read_all(path: &Path) -> Result<usize> {
+    let checkpoint = Checkpoint::open(&[path.to_owned()])?;
+    let mut values = 0;
+    for part in checkpoint.parts().collect::<Vec<_>>() {
+        let (weights, section) = checkpoint.part(part, &Place::default())?;
+        let _ = (section.size("num_layers"), section.size("latent_channels"));
+        for (name, _, entry) in checkpoint.tensors(part) {
+            values += weights.values(name, &entry.shape).map_or(0, |values| values.len());
+        }
+    }
+    Ok(values)
+}
+
+/// What is said of these bytes, and that nothing was asked for which they do not account for.
+fn said(bytes: &[u8]) -> std::result::Result<usize, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hostile.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    LARGEST.store(0, Ordering::Relaxed);
+    let result = read_all(&path);
+    let largest = LARGEST.load(Ordering::Relaxed);
+    assert!(largest < MOST, "{largest} bytes were asked for");
+    result.map_err(|error| {
+        assert!(!matches!(error, Error::Tensor { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("hostile.safetensors"), "{message}");
+        assert!(message.len() < 4000, "a message of {} bytes", message.len());
+        message
+    })
+}
+
+fn with_header(header: &[u8], data: usize) -> Vec<u8> {
+    [(header.len() as u64).to_le_bytes().to_vec(), header.to_vec(), vec![0; data]].concat()
+}
+
+#[test]
+fn lying_headers_are_refused_by_name() {
+    let entry = |dtype: &str, shape: serde_json::Value, offsets: serde_json::Value| {
+        let name = "model.diffusion_model.w";
+        let mut header = serde_json::Map::new();
+        header.insert("__metadata__".into(), json!({"model_version": "2.3.0"}));
+        header.insert(name.into(), json!({"dtype": dtype, "shape": shape, "data_offsets": offsets}));
+        with_header(&serde_json::to_vec(&header).unwrap(), 16)
+    };
+    let most = u64::MAX;
+    for (bytes, part) in [
+        (Vec::new(), "no header"),
+        (vec![1, 2, 3], "no header"),
+        (most.to_le_bytes().to_vec(), "claims 18446744073709551615"),
+        ((most - 7).to_le_bytes().to_vec(), "claims"),
+        (99_999_999u64.to_le_bytes().to_vec(), "claims 99999999"),
+        (with_header(b"", 0), "header"),
+        (with_header(b"[]", 0), "tensors by name"),
+        (with_header(b"\xff\xfe{}", 0), "header"),
+        (with_header(b"{\"a\xff\": 1}", 0), "header"),
+        (with_header(&[b'['; 100_000], 0), "header"),
+        (with_header("{\"a\":".repeat(50_000).as_bytes(), 0), "the tensor a"),
+        (with_header(br#"{"__metadata__": {"a": 1}}"#, 0), "metadata"),
+        (with_header(br#"{"a": {"dtype": "F32", "shape": [1]}}"#, 4), "the tensor a"),
+        (with_header(br#"{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}"#, 4), "the tensor a"),
+        (with_header(br#"{"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]}}"#, 4), "the tensor a"),
+        (with_header(br#"{"a": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}, "a": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}}"#, 0), "twice"),
+        (entry("F32", json!([4]), json!([0, 12])), "claims 12 bytes"),
+        (entry("F32", json!([4]), json!([8, 24])), "cut off"),
+        (entry("F32", json!([4]), json!([16, 0])), "cut off"),
+        (entry("F32", json!([4]), json!([most, most])), "cut off"),
+        (entry("F32", json!([4]), json!([most - 8, 8])), "cut off"),
+        (entry("F32", json!([most, most]), json!([0, 16])), "impossible sizes"),
+        (entry("F32", json!([0, most, most]), json!([0, 0])), "impossible sizes"),
+        (entry("F32", json!([1u64 << 62, 4]), json!([0, 0])), "impossible sizes"),
+        (entry("F32", json!(vec![1; 1000]), json!([0, 4])), "1000 axes"),
+        (entry("F32", json!([most / 4]), json!([0, 16])), "claims 16 bytes"),
+    ] {
+        let message = said(&bytes).unwrap_err();
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+    // A form that nobody knows is refused when the tensor is read, not before: the model may not need it.
+    assert_eq!(said(&entry("F4_E9", json!([4]), json!([0, 16]))).unwrap(), 0);
+    assert!(said(&small().to_bytes()).unwrap() > 30);
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused() {
+    let bytes = small().to_bytes();
+    for length in 0..bytes.len() {
+        let message = said(&bytes[..length]).unwrap_err();
+        assert!(message.contains("not a whole checkpoint"), "{length}: {message}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn bytes_changed_anywhere_never_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), header in any::<bool>()) {
+        let mut bytes = small().to_bytes();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let reach = if header { 8 + length } else { bytes.len() };
+        for (at, value) in changes {
+            bytes[at.index(reach)] = value;
+        }
+        let _ = said(&bytes);
+    }
+
+    #[test]
+    fn numbers_of_any_size_never_panic(
+        shape in prop::collection::vec(prop_oneof![0u64..6, Just(u64::MAX), any::<u64>()], 0..10),
+        start in prop_oneof![0u64..40, any::<u64>()],
+        end in prop_oneof![0u64..40, any::<u64>()],
+        dtype in prop::sample::select(vec!["F64", "F32", "F16", "BF16", "F8_E4M3", "U8", "I8", "I64", "BOOL", "C64", ""]),
+        data in 0usize..64,
+    ) {
+        let name = "model.diffusion_model.w.weight";
+        let header = json!({name: {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}, "__metadata__": {"model_version": "2.5"}});
+        let _ = said(&with_header(&serde_json::to_vec(&header).unwrap(), data));
+    }
+}
+
+proptest! {
+    // Each case writes a checkpoint and a Gemma.
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn settings_of_any_kind_never_panic(key in prop::sample::select(KEYS.to_vec()), value in settings()) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = text_files(folder.path());
+        let mut file = File::read(&paths[0]);
+        let mut config = file.config();
+        config["transformer"][key] = value.clone();
+        file = file.with("config", config);
+        paths[0] = file.write(&folder.path().join("hostile.safetensors"));
+        let mut gemma: serde_json::Value = serde_json::from_slice(&std::fs::read(&paths[2]).unwrap()).unwrap();
+        gemma["text_config"][key] = value;
+        std::fs::write(&paths[2], gemma.to_string()).unwrap();
+        LARGEST.store(0, Ordering::Relaxed);
+        let loaded = Checkpoint::open(&[folder.path().to_owned()]).and_then(|checkpoint| TextEncoder::load(&checkpoint, &Place::default(), false));
+        prop_assert!(LARGEST.load(Ordering::Relaxed) < MOST);
+        if let Err(error) = loaded {
+            prop_assert!(!matches!(error, Error::Tensor { .. }), "{}", error);
+        }
+    }
+}
+
+/// Keys that the text path reads.
+const KEYS: [&str; 24] = [
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "hidden_size",
+    "intermediate_size",
+    "layer_types",
+    "rope_parameters",
+    "rope_scaling",
+    "per_layer_config",
+    "sliding_window",
+    "vocab_size",
+    "max_position_embeddings",
+    "num_kv_shared_layers",
+    "sliding_window_pattern",
+    "rms_norm_eps",
+    "connector_num_attention_heads",
+    "connector_attention_head_dim",
+    "connector_num_layers",
+    "connector_positional_embedding_max_pos",
+    "connector_apply_gated_attention",
+    "caption_proj_before_connector",
+    "frequencies_precision",
+    "rope_type",
+];
+
+fn settings() -> impl Strategy<Value = serde_json::Value> {
+    let numbers =
+        prop_oneof![Just(json!(0)), Just(json!(-1)), Just(json!(u64::MAX)), Just(json!(1e300)), (0u32..40).prop_map(|n| json!(n))];
+    let words = prop::sample::select(vec!["", "full_attention", "linear", "proportional", "split"]).prop_map(|word| json!(word));
+    let leaf = prop_oneof![numbers, words, any::<bool>().prop_map(|flag| json!(flag)), Just(json!(null))];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(|list| json!(list)),
+            prop::collection::btree_map(
+                prop::sample::select(vec!["full_attention", "sliding_attention", "rope_type", "factor", "0", "head_dim"]),
+                inner,
+                0..4
+            )
+            .prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// What the text path needs and nothing else, in a folder: the single file, Gemma, its settings, its tokenizer.
+fn text_files(root: &Path) -> [PathBuf; 4] {
+    let whole = single("2.5");
+    let kept = |name: &str| {
+        let wanted =
+            name.contains("_embeddings_connector.") || name.starts_with("text_embedding_projection.") || name.contains("patchify_proj.");
+        wanted.then(|| name.to_owned())
+    };
+    let file = whole.renamed(kept).with("model_version", "2.5.0").with("config", sections(&whole, &["transformer"]));
+    let copy = |from: &str, to: &str| {
+        let to = root.join(to);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(fixture("ltx-2.5/diffusers").join(from), &to).unwrap();
+        to
+    };
+    [
+        file.write(&root.join("hostile.safetensors")),
+        copy("text_encoder/model.safetensors", "gemma/model.safetensors"),
+        copy("text_encoder/config.json", "gemma/config.json"),
+        copy("tokenizer/tokenizer.json", "gemma/tokenizer.json"),
+    ]
+}
+
+fn load(root: &Path) -> Result<TextEncoder> {
+    TextEncoder::load(&Checkpoint::open(&[root.to_owned()])?, &Place::default(), false)
+}
+
+#[test]
+fn a_missing_or_misshapen_tensor_is_named_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = text_files(folder.path());
+    load(folder.path()).unwrap();
+    for (path, label, every) in [(&paths[0], "hostile.safetensors", 3), (&paths[1], "model.safetensors", 7)] {
+        let whole = File::read(path);
+        for (name, stuff) in whole.tensors.iter().step_by(every) {
+            let known = name.rsplit_once("layers.").map_or(name.as_str(), |(_, rest)| rest);
+            let known = known.rsplit_once("_connector.").map_or(known, |(_, rest)| rest);
+            if name.contains("patchify_proj.") {
+                continue;
+            }
+            let leaf = known.rsplit('.').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join(".");
+            let mut without = whole.clone();
+            without.tensors.remove(name);
+            without.write(path);
+            let error = load(folder.path()).unwrap_err();
+            let message = error.to_string();
+            assert!(
+                matches!(error, Error::MissingTensor { .. }) && message.contains(&leaf) && message.contains(label),
+                "{name}: {message}"
+            );
+
+            let mut other = whole.clone();
+            let mut wrong = stuff.clone();
+            wrong.shape.push(1);
+            other.tensors.insert(name.clone(), wrong);
+            other.write(path);
+            let error = load(folder.path()).unwrap_err();
+            let message = error.to_string();
+            assert!(matches!(error, Error::Shape { .. }) && message.contains(&leaf) && message.contains(label), "{name}: {message}");
+
+            let mut other = whole.clone();
+            other.tensors.get_mut(name).unwrap().dtype = "F16_X".into();
+            other.write(path);
+            let error = load(folder.path()).unwrap_err();
+            let message = error.to_string();
+            assert!(matches!(error, Error::Dtype { .. }) && message.contains(&leaf) && message.contains("F16_X"), "{name}: {message}");
+        }
+        whole.write(path);
+    }
+    load(folder.path()).unwrap();
+}
+
+#[test]
+fn a_tokenizer_from_a_stranger_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = text_files(folder.path());
+    let whole = std::fs::read(&paths[3]).unwrap();
+    for length in [0, 1, whole.len() / 3, whole.len() - 1] {
+        std::fs::write(&paths[3], &whole[..length]).unwrap();
+        let message = load(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("tokenizer.json"), "{message}");
+    }
+    // Tokens beyond the embedding: the tokenizer of another model.
+    let mut json: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    json["model"]["vocab"]["r"] = json!(100_000);
+    std::fs::write(&paths[3], json.to_string()).unwrap();
+    let encoder = load(folder.path()).unwrap();
+    let message = encoder.encode("rain", &|| false).unwrap_err().to_string();
+    assert!(message.contains("100000") && message.contains("tokenizer.json"), "{message}");
+    std::fs::remove_file(&paths[3]).unwrap();
+    let message = load(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("tokenizer"), "{message}");
+}
+
+#[test]
+fn a_stopped_prompt_says_so_and_a_long_one_what_it_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    text_files(folder.path());
+    let encoder = load(folder.path()).unwrap().with_length(16).unwrap();
+    assert!(matches!(encoder.encode("rain", &|| true), Err(Error::Cancelled)));
+    let context = encoder.encode("twenty-five letters of it", &|| false).unwrap();
+    assert_eq!((context.tokens, context.dropped, context.video.dims()[0]), (16, 10, 16));
+    let context = encoder.encode("   ", &|| false).unwrap();
+    assert_eq!((context.tokens, context.dropped, context.audio.dims()[0]), (1, 0, 16));
+    assert!(encoder.with_length(17).is_err());
+}
