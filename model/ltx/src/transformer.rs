@@ -15,8 +15,7 @@ use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{Checkpoint, Part, Place, Weights};
 use crate::error::{Error, Result};
-use crate::ops::activation::gelu_tanh;
-use crate::ops::linear::Linear;
+use crate::ops::linear::{Linear, Then};
 use crate::ops::norm::{Index, Norm, Rows, modulate};
 use crate::ops::rope::Rope;
 use block::{Block, Side, Skip};
@@ -229,7 +228,7 @@ impl Transformer {
         let prompt = ends.prompt.as_ref().map(|p| of(p, &[stream.sigma * levels], &Index::shared())).transpose()?;
         let mut context = to_place(&stream.context)?;
         if let Some((first, second)) = &ends.captions {
-            context = second.forward(&gelu_tanh(first.forward(&context)?)?)?;
+            context = second.forward(&first.forward_then(&context, Then::Gelu)?)?;
         }
         let bias = stream.mask.as_ref().map(block::bias).transpose()?.map(|b| b.to_device(&self.place.device)).transpose()?;
         let side = Side {

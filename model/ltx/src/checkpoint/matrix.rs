@@ -8,6 +8,7 @@ use half::f16;
 use crate::checkpoint::blocks;
 use crate::checkpoint::file::{Entry, Mapped, Stored};
 use crate::error::{Error, Result};
+use crate::ops::wide::wide;
 
 /// A weight matrix `rows × columns` (outputs × inputs), row by row.
 #[derive(Clone, Debug)]
@@ -109,30 +110,35 @@ impl Matrix {
 pub fn widen(stored: Stored, raw: &[u8], out: &mut [f32]) {
     let (values, bytes) = stored.block();
     assert_eq!(raw.len() / bytes * values, out.len());
+    #[inline(always)]
     fn each<const N: usize>(raw: &[u8], out: &mut [f32], f: impl Fn([u8; N]) -> f32) {
         for (bytes, out) in raw.as_chunks::<N>().0.iter().zip(out) {
             *out = f(*bytes);
         }
     }
     // The closures are compiled for the widest vectors the machine has.
-    pulp::Arch::new().dispatch(|| match stored {
-        Stored::F64 => each(raw, out, |b| f64::from_le_bytes(b) as f32),
-        Stored::F32 => each(raw, out, f32::from_le_bytes),
-        Stored::F16 => each(raw, out, |b| f16::from_le_bytes(b).to_f32()),
-        // bf16 is the upper half of an f32; written so that the loop becomes vector code.
-        Stored::Bf16 => each(raw, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
-        Stored::F8E4M3 => each(raw, out, |[b]| e4m3(b)),
-        Stored::U8 => each(raw, out, |[b]| f32::from(b)),
-        Stored::I8 => each(raw, out, |[b]| f32::from(b as i8)),
-        Stored::I64 => each(raw, out, |b| i64::from_le_bytes(b) as f32),
-        Stored::Q8_0 => blocks::q8_0(raw, out),
-        Stored::Q6K => blocks::q6_k(raw, out),
-        Stored::Q4K => blocks::q4_k(raw, out),
-    });
+    wide(
+        #[inline(always)]
+        || match stored {
+            Stored::F64 => each(raw, out, |b| f64::from_le_bytes(b) as f32),
+            Stored::F32 => each(raw, out, f32::from_le_bytes),
+            Stored::F16 => each(raw, out, |b| f16::from_le_bytes(b).to_f32()),
+            // bf16 is the upper half of an f32; written so that the loop becomes vector code.
+            Stored::Bf16 => each(raw, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+            Stored::F8E4M3 => each(raw, out, |[b]| e4m3(b)),
+            Stored::U8 => each(raw, out, |[b]| f32::from(b)),
+            Stored::I8 => each(raw, out, |[b]| f32::from(b as i8)),
+            Stored::I64 => each(raw, out, |b| i64::from_le_bytes(b) as f32),
+            Stored::Q8_0 => blocks::q8_0(raw, out),
+            Stored::Q6K => blocks::q6_k(raw, out),
+            Stored::Q4K => blocks::q4_k(raw, out),
+        },
+    );
 }
 
 /// An 8-bit float with 4 exponent bits (bias 7) and 3 fraction bits, no infinities; 0x7f and 0xff are NaN
 /// (Micikevicius et al., "FP8 formats for deep learning", 2022, table 1).
+#[inline(always)]
 fn e4m3(byte: u8) -> f32 {
     // Shifted into place, the exponent is 120 too small: one product puts it right, subnormals included.
     let magnitude = f32::from_bits(u32::from(byte & 0x7f) << 20) * f32::from_bits(247 << 23);

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::ops::slices;
+use crate::ops::wide::wide;
 
 /// Values that one task works on: they fit the first cache.
 const CHUNK: usize = 4096;
@@ -50,9 +51,13 @@ pub fn gelu_tanh_of(x: f32) -> f32 {
 
 /// GELU of every value of a slice.
 pub fn gelu_tanh_slice(values: &mut [f32]) {
-    pulp::Arch::new().dispatch(
+    wide(
         #[inline(always)]
-        || values.iter_mut().for_each(|v| *v = gelu_tanh_of(*v)),
+        || {
+            for v in &mut *values {
+                *v = gelu_tanh_of(*v);
+            }
+        },
     );
 }
 

@@ -9,6 +9,7 @@ use crate::ops::activation::{exp, sigmoid};
 use crate::ops::gemm::{Grid, Target, View, gemm};
 use crate::ops::norm::sum;
 use crate::ops::slices;
+use crate::ops::wide::wide;
 
 /// Queries that one task works on.
 const QUERIES: usize = 128;
@@ -147,7 +148,7 @@ impl Slices<'_> {
             let q = self.view(self.q, first, rows, head);
             gemm(&mut Target::new(scores, rows, keys, keys), q, self.view(self.k, from, keys, head).transposed(), false);
             let mut shrink = [0.0f32; QUERIES];
-            pulp::Arch::new().dispatch(
+            wide(
                 #[inline(always)]
                 || {
                     for (i, scores) in scores.chunks_exact_mut(keys).enumerate() {
@@ -184,12 +185,18 @@ impl Slices<'_> {
 fn weigh(scores: &mut [f32], factor: f32, bias: Option<&[f32]>, before: f32) -> (f32, f32) {
     if let Some(bias) = bias {
         // The lowest number stands for "never": with a score added it must not become −∞, whose differences are NaN.
-        scores.iter_mut().zip(bias).for_each(|(s, b)| *s = s.mul_add(factor, *b).max(f32::MIN));
+        for (s, b) in scores.iter_mut().zip(bias) {
+            *s = s.mul_add(factor, *b).max(f32::MIN);
+        }
     } else {
-        scores.iter_mut().for_each(|s| *s *= factor);
+        for s in &mut *scores {
+            *s *= factor;
+        }
     }
     let peak = highest(scores).max(before);
-    scores.iter_mut().for_each(|s| *s = exp(*s - peak));
+    for s in &mut *scores {
+        *s = exp(*s - peak);
+    }
     (peak, sum(scores))
 }
 
@@ -200,7 +207,9 @@ fn highest(values: &[f32]) -> f32 {
     let mut lanes = [f32::MIN; LANES];
     for chunk in chunks {
         // A comparison, not `max`: it becomes one instruction.
-        lanes.iter_mut().zip(chunk).for_each(|(lane, v)| *lane = if *v > *lane { *v } else { *lane });
+        for (lane, v) in lanes.iter_mut().zip(chunk) {
+            *lane = if *v > *lane { *v } else { *lane };
+        }
     }
     rest.iter().chain(&lanes).fold(f32::MIN, |a, b| if *b > a { *b } else { a })
 }

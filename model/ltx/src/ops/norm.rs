@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::{Result, Stage};
 use crate::ops::slices;
+use crate::ops::wide::wide;
 
 /// Tokens that one task works on.
 const TOKENS: usize = 16;
@@ -42,6 +43,7 @@ impl Index {
         Ok(Self(Arc::new(Kind::Each(rows, tensor))))
     }
 
+    #[inline(always)]
     fn row(&self, token: usize) -> usize {
         match &*self.0 {
             Kind::Shared => 0,
@@ -95,14 +97,24 @@ pub fn modulate(x: &Tensor, norm: Norm, eps: f32, by: Option<(&Rows, &Rows)>) ->
     let out = slices::with(x, |x| -> Result<Vec<f32>> {
         let mut out = vec![0.0; x.len()];
         match by {
-            None => by_rows(&mut out, columns, |token, out| normalise(&x[token * columns..][..columns], out, norm, eps, None)),
+            None => by_rows(
+                &mut out,
+                columns,
+                #[inline(always)]
+                |token, out| normalise(&x[token * columns..][..columns], out, norm, eps, None),
+            ),
             Some((scale, shift)) => slices::with(&scale.table, |scales| {
                 slices::with(&shift.table, |shifts| {
-                    by_rows(&mut out, columns, |token, out| {
-                        let (a, b) = (scale.index.row(token) * columns, shift.index.row(token) * columns);
-                        let by = (&scales[a..a + columns], &shifts[b..b + columns]);
-                        normalise(&x[token * columns..][..columns], out, norm, eps, Some(by));
-                    });
+                    by_rows(
+                        &mut out,
+                        columns,
+                        #[inline(always)]
+                        |token, out| {
+                            let (a, b) = (scale.index.row(token) * columns, shift.index.row(token) * columns);
+                            let by = (&scales[a..a + columns], &shifts[b..b + columns]);
+                            normalise(&x[token * columns..][..columns], out, norm, eps, Some(by));
+                        },
+                    );
                 })
             })??,
         }
@@ -148,18 +160,31 @@ pub fn residual(x: Tensor, y: &Tensor, gate: Option<&Rows>) -> Result<Tensor> {
     let columns = x.dim(D::Minus1)?;
     slices::with(y, |y| match gate {
         None => slices::edit(&x, |x| {
-            by_rows(x, columns, |token, x| {
-                let y = &y[token * columns..][..columns];
-                x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-            });
+            by_rows(
+                x,
+                columns,
+                #[inline(always)]
+                |token, x| {
+                    for (x, y) in x.iter_mut().zip(&y[token * columns..][..columns]) {
+                        *x += y;
+                    }
+                },
+            );
         }),
         Some(gate) => slices::with(&gate.table, |gates| {
             slices::edit(&x, |x| {
-                by_rows(x, columns, |token, x| {
-                    let y = &y[token * columns..][..columns];
-                    let gate = &gates[gate.index.row(token) * columns..][..columns];
-                    x.iter_mut().zip(y).zip(gate).for_each(|((x, y), g)| *x = g.mul_add(*y, *x));
-                });
+                by_rows(
+                    x,
+                    columns,
+                    #[inline(always)]
+                    |token, x| {
+                        let y = &y[token * columns..][..columns];
+                        let gate = &gates[gate.index.row(token) * columns..][..columns];
+                        for ((x, y), g) in x.iter_mut().zip(y).zip(gate) {
+                            *x = g.mul_add(*y, *x);
+                        }
+                    },
+                );
             })
         })?,
     })??;
@@ -172,9 +197,13 @@ pub fn by_rows(values: &mut [f32], columns: usize, f: impl Fn(usize, &mut [f32])
         return;
     }
     values.par_chunks_mut(TOKENS * columns).enumerate().for_each(|(task, rows)| {
-        pulp::Arch::new().dispatch(
+        wide(
             #[inline(always)]
-            || rows.chunks_exact_mut(columns).enumerate().for_each(|(i, row)| f(task * TOKENS + i, row)),
+            || {
+                for (i, row) in rows.chunks_exact_mut(columns).enumerate() {
+                    f(task * TOKENS + i, row);
+                }
+            },
         );
     });
 }
@@ -191,7 +220,11 @@ fn normalise(x: &[f32], out: &mut [f32], norm: Norm, eps: f32, by: Option<(&[f32
         }
     };
     match by {
-        None => out.iter_mut().zip(x).for_each(|(out, x)| *out = (x - mean) * factor),
+        None => {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = (x - mean) * factor;
+            }
+        }
         Some((scale, shift)) => {
             for (((out, x), scale), shift) in out.iter_mut().zip(x).zip(scale).zip(shift) {
                 *out = ((x - mean) * factor).mul_add(1.0 + scale, *shift);
@@ -222,7 +255,9 @@ pub fn sum(x: &[f32]) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [0.0f32; LANES];
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += x);
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += x;
+        }
     }
     rest.iter().fold(fold(lanes), |sum, x| sum + x)
 }

@@ -85,15 +85,27 @@ pub fn norm_and_turn(x: Tensor, weight: &Tensor, eps: f32, heads: usize, rope: O
     }
     let columns = x.dim(D::Minus1)?;
     slices::with(weight, |weight| match rope {
-        None => slices::edit(&x, |x| by_rows(x, columns, |_, row| scale(row, weight, eps))),
+        None => slices::edit(&x, |x| {
+            by_rows(
+                x,
+                columns,
+                #[inline(always)]
+                |_, row| scale(row, weight, eps),
+            );
+        }),
         Some(rope) => slices::with(&rope.cos, |cos| {
             slices::with(&rope.sin, |sin| {
                 slices::edit(&x, |x| {
-                    by_rows(x, columns, |token, row| {
-                        scale(row, weight, eps);
-                        let at = token * columns / 2..(token + 1) * columns / 2;
-                        turn(row, &cos[at.clone()], &sin[at], columns / heads, rope.pairing);
-                    });
+                    by_rows(
+                        x,
+                        columns,
+                        #[inline(always)]
+                        |token, row| {
+                            scale(row, weight, eps);
+                            let at = token * columns / 2..(token + 1) * columns / 2;
+                            turn(row, &cos[at.clone()], &sin[at], columns / heads, rope.pairing);
+                        },
+                    );
                 })
             })
         })??,
@@ -104,7 +116,9 @@ pub fn norm_and_turn(x: Tensor, weight: &Tensor, eps: f32, heads: usize, rope: O
 #[inline(always)]
 fn scale(row: &mut [f32], weight: &[f32], eps: f32) {
     let factor = 1.0 / (squares(row, 0.0) / row.len() as f32 + eps).sqrt();
-    row.iter_mut().zip(weight).for_each(|(x, w)| *x = *x * factor * w);
+    for (x, w) in row.iter_mut().zip(weight) {
+        *x = *x * factor * w;
+    }
 }
 
 #[inline(always)]

@@ -6,9 +6,8 @@ use candle_core::{Device, Tensor};
 
 use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
-use crate::ops::activation::gelu_tanh;
 use crate::ops::attention::{Attend, gate_heads};
-use crate::ops::linear::Linear;
+use crate::ops::linear::{Linear, Then};
 use crate::ops::norm::{Norm, Rows, modulate, residual};
 use crate::ops::rope::{Rope, norm_and_turn};
 use crate::transformer::config::{Config, Width};
@@ -256,7 +255,7 @@ impl FeedForward {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.second.forward(&gelu_tanh(self.first.forward(x)?)?)
+        self.second.forward(&self.first.forward_then(x, Then::Gelu)?)
     }
 }
 
