@@ -20,6 +20,7 @@ pub mod time;
 
 pub use config::{Config, Scale};
 pub use decoder::Decoder;
+pub use diffusion::DiffusionDecoder;
 pub use encoder::Encoder;
 pub use statistics::Statistics;
 pub use tiling::Tiling;

@@ -203,7 +203,7 @@ impl Decoder {
 }
 
 /// Adds a tile's picture to the whole one by its weights.
-fn blend(tile: &Frame, weight: f32, rows: (usize, Vec<f32>), columns: (usize, Vec<f32>), out: &mut Frame) {
+pub(super) fn blend(tile: &Frame, weight: f32, rows: (usize, Vec<f32>), columns: (usize, Vec<f32>), out: &mut Frame) {
     let (stride, channels) = (out.row(), out.channels);
     for (y, down) in rows.1.iter().enumerate() {
         let out = &mut out.data[(rows.0 + y) * stride + columns.0 * channels..][..tile.row()];

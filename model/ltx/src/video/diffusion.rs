@@ -2,13 +2,15 @@
 //!
 //! Stages of neighbourhood attention spread the latent out in space and time until there is one place for each 4×4 pixels of each
 //! frame. A last stage starts from noise and, guided by what they made, gives the picture: in one step in the published model.
-//! What it reads is in [`config`], its layers in [`layers`], attention in [`neighbourhood`], and how frames pass through in [`stream`].
+//! What it reads is in [`config`], its layers in [`layers`], attention in [`neighbourhood`], how frames pass through in [`stream`], and
+//! how a picture is made in parts in [`tiled`].
 
 pub mod config;
 pub mod layers;
 pub mod neighbourhood;
 pub mod rotary;
 pub mod stream;
+pub mod tiled;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -16,16 +18,28 @@ pub use config::Config;
 use config::{Extent, Prediction};
 use layers::{Attention, Gated, MODULATIONS, Mlp, Norm, StepUp, TimeEmbedding};
 use rotary::Rotary;
-use stream::{Begin, Block, End, Guide, Item, Modulation, Node, Sliding, Up, flow};
+use stream::{Around, Begin, Block, End, Guide, Item, Modulation, Node, Sliding, Up, flow};
 
 use crate::checkpoint::weights::{Place, Weights};
 use crate::checkpoint::{Checkpoint, Part};
 use crate::error::{Error, Result};
 use crate::ops::linear::Linear;
+use crate::sampling::noise::{Noise, Purpose};
+use crate::video::Tiling;
 
 /// Noise of a frame of a part of the picture: the frame, the first row and column of pixels, and how many of each, to
 /// `[rows, columns, colours]` of standard normal values.
 pub type Source<'a> = &'a mut dyn FnMut(Area) -> Result<Tensor>;
+
+/// What a decode needs from its caller.
+pub struct Hands<'a> {
+    /// Asked for the frames of each part in order. Frames after the clip's last are asked for where it is shorter than a window.
+    pub noise: Source<'a>,
+    /// Asked before each layer of each frame: yes stops the decode.
+    pub cancel: &'a dyn Fn() -> bool,
+    /// Takes the pictures in order of time.
+    pub sink: &'a mut dyn FnMut(Tensor) -> Result<()>,
+}
 
 /// A part of one frame, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,41 +112,86 @@ impl DiffusionDecoder {
         &self.config
     }
 
-    /// A raw latent `[frames, rows, columns, channels]` to pictures, handed to `emit` in order of time, `[1, height, width, colours]`
-    /// each, about −1..1. `noise` is asked for each frame once, in order.
-    pub fn decode_raw(&self, raw: &Tensor, noise: Source<'_>, emit: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
+    /// Decodes a normalised latent `[frames, rows, columns, channels]` to pictures of −1..1 (not clamped), handed to `sink` in order of
+    /// time, `[1, height, width, colours]` each. `cancel` is asked before each layer of each frame.
+    pub fn decode(
+        &self,
+        latent: &Tensor,
+        noise: &Noise,
+        tiling: &Tiling,
+        cancel: &dyn Fn() -> bool,
+        sink: &mut dyn FnMut(Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let colours = self.config.colours;
+        let mut source = |area: Area| {
+            let [rows, columns] = area.size;
+            let from = [area.frame, area.from[0], area.from[1]].map(|n| n as u32);
+            Ok(noise.grid_from(Purpose::Pixels, from, [1, rows, columns], colours)?.reshape((rows, columns, colours))?)
+        };
+        self.decode_raw(&self.denormalise(latent)?, Hands { noise: &mut source, cancel, sink }, tiling)
+    }
+
+    /// The same from a raw latent and noise of any origin.
+    pub fn decode_raw(&self, raw: &Tensor, hands: Hands<'_>, tiling: &Tiling) -> Result<()> {
         let (frames, rows, columns, channels) = raw.dims4()?;
         if channels != self.config.latent || frames == 0 || rows == 0 || columns == 0 {
             let expected = self.config.latent;
             return Err(Error::Unfit(format!("a latent has the shape {:?}, expected [frames, rows, columns, {expected}]", raw.dims())));
         }
-        let Config { patch, colours, .. } = self.config;
         let scale = self.config.scale();
         let (latent, before) = grown(raw, self.config.smallest())?;
-        let (length, grid) = (latent.dim(0)?, [latent.dim(1)?, latent.dim(2)?]);
-        let rotaries = self.rotaries(grid)?;
-        let mut nodes = self.nodes(length, grid, &rotaries)?;
-        let canvas = [grid[0] * scale[1], grid[1] * scale[2]];
-        let mut patches = |frame: usize| {
-            let noise = noise(Area { frame, from: [0; 2], size: canvas })?;
-            patchify(&noise.to_device(&self.place.device)?.to_dtype(self.place.dtype)?, patch)
-        };
         let wanted = (frames - 1) * scale[0] + 1;
         let mut emitted = 0;
-        let [top, left] = [before[0] * scale[1], before[1] * scale[2]];
-        let mut picture = |item: Item| {
-            let Some(pixels) = item.pixels.filter(|_| emitted < wanted) else { return Ok(()) };
+        let Hands { noise, cancel, sink } = hands;
+        let mut shown = |picture: Tensor| {
             emitted += 1;
-            let picture = unpatchify(&pixels, [canvas[0] / patch, canvas[1] / patch], patch, colours)?;
-            let picture = picture.narrow(0, top, rows * scale[1])?.narrow(1, left, columns * scale[2])?;
-            emit(picture.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?.unsqueeze(0)?)
+            if emitted > wanted {
+                return Ok(());
+            }
+            let picture = picture.narrow(0, before[0] * scale[1], rows * scale[1])?.narrow(1, before[1] * scale[2], columns * scale[2])?;
+            sink(picture.contiguous()?.unsqueeze(0)?)
         };
-        for frame in 0..length + self.config.trailing() {
-            let x = latent.get(frame.min(length - 1))?.reshape((grid[0] * grid[1], channels))?;
-            let x = x.to_device(&self.place.device)?.to_dtype(self.place.dtype)?;
-            flow(&mut nodes, Item { x, context: None, pixels: None }, &mut patches, &mut picture)?;
+        let hands = Hands { noise, cancel, sink: &mut shown };
+        match tiling.tiles {
+            None => self.whole(&latent, hands),
+            Some(tiles) => self.tiled(&latent, tiles, hands),
         }
-        Ok(())
+    }
+
+    /// One stream over all of a latent that holds every window.
+    fn whole(&self, latent: &Tensor, Hands { noise, cancel, sink }: Hands<'_>) -> Result<()> {
+        let (length, rows, columns, _) = latent.dims4()?;
+        let rotaries = self.rotaries([rows, columns])?;
+        let scale = self.config.scale();
+        let (mut nodes, frames) = self.front(self.stages.len() - 1, length, [rows, columns], &rotaries)?;
+        let grid = self.grid_before(self.stages.len() - 1, [rows, columns]);
+        let ends = self.rotaries_of_end(grid)?;
+        let pictures = (length - 1) * scale[0] + 1;
+        nodes.extend(self.back(Ending { frames, grid, from_start: true, pictures }, &ends)?);
+        let size = [rows * scale[1], columns * scale[2]];
+        let mut noise = |frame: usize| self.patches(&noise(Area { frame, from: [0; 2], size })?);
+        let mut out = |item: Item| item.pixels.map_or(Ok(()), |pixels| sink(self.picture(&pixels, size)?));
+        let mut around = Around { noise: &mut noise, out: &mut out, cancel };
+        (0..length + self.config.trailing()).try_for_each(|frame| flow(&mut nodes, self.entering(latent, frame)?, &mut around))
+    }
+
+    /// A latent's frame, or a copy of its last one, as it enters.
+    fn entering(&self, latent: &Tensor, frame: usize) -> Result<Item> {
+        let (length, rows, columns, channels) = latent.dims4()?;
+        let x = latent.get(frame.min(length - 1))?.reshape((rows * columns, channels))?;
+        Ok(Item::new(x.to_device(&self.place.device)?.to_dtype(self.place.dtype)?))
+    }
+
+    /// Noise `[rows, columns, colours]` as the diffusion stage takes it.
+    fn patches(&self, noise: &Tensor) -> Result<Tensor> {
+        patchify(&noise.to_device(&self.place.device)?.to_dtype(self.place.dtype)?, self.config.patch)
+    }
+
+    /// What leaves the diffusion stage as a picture `[rows, columns, colours]` in f32 on the processor.
+    fn picture(&self, patches: &Tensor, [rows, columns]: [usize; 2]) -> Result<Tensor> {
+        let Config { patch, colours, .. } = self.config;
+        let patches = patches.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        unpatchify(&patches, [rows / patch, columns / patch], patch, colours)
     }
 
     /// A normalised latent to a raw one.
@@ -141,36 +200,66 @@ impl DiffusionDecoder {
         Ok(latent.broadcast_mul(&on(&self.deviation)?)?.broadcast_add(&on(&self.mean)?)?)
     }
 
-    /// Angles per stage, the diffusion stage's last.
-    fn rotaries(&self, mut grid: [usize; 2]) -> Result<Vec<Rotary>> {
-        let mut rotaries = Vec::new();
-        for stage in &self.config.stages {
-            rotaries.push(Rotary::new(self.config.head, grid, &self.place)?);
-            grid = [grid[0] * stage.up[1], grid[1] * stage.up[2]];
-        }
-        rotaries.push(Rotary::new(self.config.head, grid, &self.place)?);
-        Ok(rotaries)
+    /// Angles of all stages but the last, for latents of so many rows and columns.
+    fn rotaries(&self, latent: [usize; 2]) -> Result<Vec<Rotary>> {
+        (0..self.stages.len() - 1).map(|stage| Rotary::new(self.config.head, self.grid_before(stage, latent), &self.place)).collect()
     }
 
-    /// The way of the frames of a latent of this length and grid, which holds every window.
-    fn nodes<'a>(&'a self, length: usize, mut grid: [usize; 2], rotaries: &'a [Rotary]) -> Result<Vec<Node<'a>>> {
-        let config = &self.config;
+    /// Angles of the last stage where it sees so many rows and columns, and of the diffusion stage after it.
+    fn rotaries_of_end(&self, grid: [usize; 2]) -> Result<[Rotary; 2]> {
+        let up = self.config.stages.last().map_or([1; 3], |s| s.up);
+        let make = |grid| Rotary::new(self.config.head, grid, &self.place);
+        Ok([make(grid)?, make([grid[0] * up[1], grid[1] * up[2]])?])
+    }
+
+    /// Rows and columns that a stage sees of a latent's.
+    fn grid_before(&self, stage: usize, latent: [usize; 2]) -> [usize; 2] {
+        let ups = self.config.stages.iter().take(stage).map(|s| s.up);
+        ups.fold(latent, |grid, up| [grid[0] * up[1], grid[1] * up[2]])
+    }
+
+    /// The way through the first `count` stages for a latent of this length and grid, and the frames that come out: those of the copies
+    /// after the last one as well.
+    fn front<'a>(&'a self, count: usize, length: usize, latent: [usize; 2], rotaries: &'a [Rotary]) -> Result<(Vec<Node<'a>>, usize)> {
         let mut nodes = vec![Node::Enter(&self.enter)];
-        let mut frames = length + config.trailing();
-        // The diffusion stage does not see the copies, but always a whole window.
-        let shown = ((length - 1) * config.scale()[0] + 1).max(config.window[0]);
-        for (index, ((blocks, up), stage)) in self.stages.iter().zip(&config.stages).enumerate() {
-            let sliding = |block| Node::Block(Box::new(Sliding::new(block, &rotaries[index], frames, grid, stage.window)));
-            nodes.extend(blocks.iter().map(sliding));
-            let doubles = stage.up[0] == 2;
-            frames = frames * stage.up[0] - usize::from(doubles);
-            if index + 1 == self.stages.len() {
-                frames = frames.min(shown);
-            }
-            nodes.push(Node::Up(Up::new(up, grid, doubles, frames)));
-            grid = [grid[0] * stage.up[1], grid[1] * stage.up[2]];
+        let mut frames = length + self.config.trailing();
+        for (index, rotary) in rotaries.iter().enumerate().take(count) {
+            let extents = Extents { frames, grid: self.grid_before(index, latent), from_start: true };
+            frames = self.stage(index, extents, rotary, &mut nodes, None);
         }
-        let rotary = &rotaries[self.stages.len()];
+        Ok((nodes, frames))
+    }
+
+    /// The way through the last stage and the diffusion stage.
+    fn back<'a>(&'a self, ending: Ending, [rotary, fine]: &'a [Rotary; 2]) -> Result<Vec<Node<'a>>> {
+        let last = self.stages.len() - 1;
+        let Ending { frames, grid, from_start, pictures } = ending;
+        let mut nodes = Vec::new();
+        // The diffusion stage does not see the copies, but always a whole window.
+        let limit = pictures.max(self.config.window[0]);
+        let frames = self.stage(last, Extents { frames, grid, from_start }, rotary, &mut nodes, Some(limit));
+        let up = self.config.stages[last].up;
+        self.diffusion(frames, [grid[0] * up[1], grid[1] * up[2]], fine, &mut nodes)?;
+        Ok(nodes)
+    }
+
+    /// Adds a stage's nodes; returns the frames that leave it, at most `limit`.
+    fn stage<'a>(&'a self, index: usize, extents: Extents, rotary: &'a Rotary, nodes: &mut Vec<Node<'a>>, limit: Option<usize>) -> usize {
+        let Extents { frames, grid, from_start } = extents;
+        let (blocks, up) = &self.stages[index];
+        let stage = &self.config.stages[index];
+        nodes.extend(blocks.iter().map(|block| Node::Block(Box::new(Sliding::new(block, rotary, frames, grid, stage.window)))));
+        let doubles = stage.up[0] == 2 && from_start;
+        let leaving = frames * stage.up[0] - usize::from(doubles);
+        let leaving = limit.map_or(leaving, |limit| leaving.min(limit));
+        nodes.push(Node::Up(Up::new(up, grid, doubles, leaving)));
+        leaving
+    }
+
+    /// Adds the nodes of all steps of the diffusion stage.
+    fn diffusion<'a>(&'a self, frames: usize, grid: [usize; 2], rotary: &'a Rotary, nodes: &mut Vec<Node<'a>>) -> Result<()> {
+        let config = &self.config;
+        let predicts_picture = config.predicts == Prediction::Picture;
         for step in 0..config.steps {
             let at = |step: usize| 1.0 - step as f64 / config.steps as f64;
             let shared = self.time.forward(at(step) * config.time_scale, &self.place)?;
@@ -180,15 +269,28 @@ impl DiffusionDecoder {
                 nodes.push(Node::Block(Box::new(sliding.guided(guide, Modulation::new(&shared, &guide.table)?))));
             }
             let times = (at(step), if step + 1 == config.steps { 0.0 } else { at(step + 1) });
-            nodes.push(Node::End(End {
-                norm: &self.norm,
-                layer: &self.end,
-                times,
-                predicts_picture: config.predicts == Prediction::Picture,
-            }));
+            nodes.push(Node::End(End { norm: &self.norm, layer: &self.end, times, predicts_picture }));
         }
-        Ok(nodes)
+        Ok(())
     }
+}
+
+/// What enters a stage.
+#[derive(Clone, Copy, Debug)]
+struct Extents {
+    frames: usize,
+    grid: [usize; 2],
+    /// Whether the first frame is the clip's, which stands for a single picture.
+    from_start: bool,
+}
+
+/// What enters the last stages, and the pictures that are wanted of it.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    frames: usize,
+    grid: [usize; 2],
+    from_start: bool,
+    pictures: usize,
 }
 
 fn block(weights: &Weights, channels: usize, head: usize) -> Result<Block> {

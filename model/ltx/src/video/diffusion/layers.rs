@@ -12,7 +12,7 @@ use crate::ops::linear::Linear;
 const EPSILON: f64 = 1e-6;
 
 /// Places whose hidden values of an MLP exist at once: they are four times as wide as the frame.
-const TOKENS: usize = 16_384;
+pub const TOKENS: usize = 16_384;
 
 /// Division by the root mean square, then a weight per channel.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use candle_core::{DType, Tensor};
 use super::layers::{Attention, Gated, Mlp, Norm, StepUp};
 use super::neighbourhood::{Layout, Rows, attend, first_of};
 use super::rotary::Rotary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::linear::Linear;
 
 /// A block: attention and MLP beside its input.
@@ -45,8 +45,22 @@ pub struct Item {
     pub pixels: Option<Tensor>,
 }
 
-/// Gives the noise of a frame as patches `[places, colours·patch²]`.
-pub type Noise<'a> = &'a mut dyn FnMut(usize) -> Result<Tensor>;
+/// What the nodes need from outside.
+pub struct Around<'a> {
+    /// Gives the noise of a frame as patches `[places, colours·patch²]`.
+    pub noise: &'a mut dyn FnMut(usize) -> Result<Tensor>,
+    /// Takes what leaves the last node.
+    pub out: &'a mut dyn FnMut(Item) -> Result<()>,
+    /// Asked before each node: yes stops the work.
+    pub cancel: &'a dyn Fn() -> bool,
+}
+
+impl Item {
+    /// A frame that is on its way to the diffusion stage.
+    pub fn new(x: Tensor) -> Self {
+        Self { x, context: None, pixels: None }
+    }
+}
 
 /// A part of the way, in order of the frames.
 pub enum Node<'a> {
@@ -104,9 +118,10 @@ fn modulate(x: &Tensor, by: Option<&(Tensor, Tensor)>) -> Result<Tensor> {
 }
 
 impl<'a> Sliding<'a> {
-    /// For `frames` frames of a grid and windows of frames, rows and columns, none larger than that.
+    /// For `frames` frames of a grid and windows of frames, rows and columns; what is larger than the clip is cut to it.
     pub fn new(block: &'a Block, rotary: &'a Rotary, frames: usize, grid: [usize; 2], window: [usize; 3]) -> Self {
-        let layout = Layout { grid, window: [window[1], window[2]], heads: block.attention.heads };
+        let inside = [window[1].min(grid[0]), window[2].min(grid[1])];
+        let layout = Layout { grid, window: inside, heads: block.attention.heads };
         let window = window[0].min(frames);
         let (waiting, held) = (VecDeque::new(), VecDeque::new());
         Self { block, guide: None, rotary, layout, frames, window, received: 0, emitted: 0, waiting, held, oldest: 0 }
@@ -184,7 +199,7 @@ impl<'a> Up<'a> {
         frames.drain(..std::mem::take(&mut self.skip).min(frames.len()));
         frames.truncate(self.left);
         self.left -= frames.len();
-        Ok(frames.into_iter().map(|x| Item { x, context: None, pixels: None }).collect())
+        Ok(frames.into_iter().map(Item::new).collect())
     }
 }
 
@@ -200,10 +215,10 @@ impl<'a> Begin<'a> {
         Self { layer, frame: 0 }
     }
 
-    fn push(&mut self, item: Item, noise: Noise<'_>) -> Result<Item> {
+    fn push(&mut self, item: Item, around: &mut Around<'_>) -> Result<Item> {
         let pixels = match item.pixels {
             Some(pixels) => pixels,
-            None => noise(self.frame)?,
+            None => (around.noise)(self.frame)?,
         };
         self.frame += 1;
         let context = item.context.unwrap_or(item.x);
@@ -241,15 +256,18 @@ impl End<'_> {
     }
 }
 
-/// Sends a frame along the nodes; what leaves the last one goes to `out`.
-pub fn flow(nodes: &mut [Node<'_>], item: Item, noise: Noise<'_>, out: &mut dyn FnMut(Item) -> Result<()>) -> Result<()> {
-    let Some((node, rest)) = nodes.split_first_mut() else { return out(item) };
+/// Sends a frame along the nodes.
+pub fn flow(nodes: &mut [Node<'_>], item: Item, around: &mut Around<'_>) -> Result<()> {
+    let Some((node, rest)) = nodes.split_first_mut() else { return (around.out)(item) };
+    if (around.cancel)() {
+        return Err(Error::Cancelled);
+    }
     let items = match node {
         Node::Enter(layer) => vec![Item { x: layer.forward(&item.x)?, ..item }],
         Node::Block(block) => block.push(item)?,
         Node::Up(up) => up.push(&item)?,
-        Node::Begin(begin) => vec![begin.push(item, noise)?],
+        Node::Begin(begin) => vec![begin.push(item, around)?],
         Node::End(end) => vec![end.push(item)?],
     };
-    items.into_iter().try_for_each(|item| flow(rest, item, &mut *noise, &mut *out))
+    items.into_iter().try_for_each(|item| flow(rest, item, around))
 }
