@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::extend::{Extension, HANDLE, Reversed, Way};
 use crate::flow::Settings;
 use crate::frame::healed;
+use crate::join;
 use crate::reel::{Joined, Reel};
 use crate::retime::retime;
 use crate::still::{Move, ease, show};
@@ -28,8 +29,9 @@ impl Engine for Draft {
 
     fn handle_frames(&self, request: &Request) -> u32 {
         match request.task {
-            // Two on each side tell the velocity, a third whether it changes.
-            Task::Bridge | Task::Retake { .. } => 3,
+            // Two on each side tell the velocity, a third whether it changes; the others may hold a better join.
+            Task::Bridge => join::REACH as u32,
+            Task::Retake { .. } => 3,
             Task::Extend { .. } => HANDLE as u32,
             Task::Insert | Task::Establish | Task::Retime { .. } => 0,
         }
@@ -46,6 +48,9 @@ impl Engine for Draft {
         job.sound(sink)
     }
 }
+
+/// What is said about frames that are woven from fields.
+const INTERLACED: &str = "the frames are interlaced: every moving edge is a comb; deinterlace the clip and make this again";
 
 struct Job<'a> {
     request: &'a Request,
@@ -95,6 +100,9 @@ impl Job<'_> {
                     sink.note(format!("{s} found inside the clip ({cuts}): nothing is blended across"));
                     sink.figure(figure("cuts", cuts as f64, "cuts"));
                 }
+                if reel.is_interlaced() {
+                    sink.note(INTERLACED.into());
+                }
                 Ok(())
             }
             Task::Insert | Task::Establish => match &self.context.still {
@@ -121,6 +129,21 @@ impl Job<'_> {
         let mut reel = Reel::new(&joined, self.request.context.colour, self.settings);
         let likeness = bridge(self.request, tail.count() - 1, &mut reel, sink)?;
         self.judge(likeness, sink);
+        if likeness.hideability() != Hideability::Good
+            && self.request.task == Task::Bridge
+            && let Some(join) = join::search(tail, head, self.request.context.colour)?
+        {
+            sink.note(format!(
+                "these shots join better where they look and move alike: end the one before {} frames earlier and begin the one after {} \
+                 frames later, and {:.0} % of the difference is left",
+                join.before,
+                join.after,
+                100.0 * join.left
+            ));
+        }
+        if reel.is_interlaced() {
+            sink.note(INTERLACED.into());
+        }
         Ok(())
     }
 
@@ -147,6 +170,9 @@ impl Job<'_> {
             let distance = if at == End::Tail { i + 1 } else { total - i };
             sink.picture(extension.at(distance)?)?;
             sink.progress(Stage::Picture, i as u64 + 1, total as u64)?;
+        }
+        if let Some(seam) = extension.jump {
+            sink.figure(figure("loop-seam", f64::from(seam), "steps from frame to frame"));
         }
         sink.note(match extension.way {
             Way::Loop { after } => format!("extended by a loop of {} frames of the handle", frames.count() - 1 - after),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use shot::{ColourSpace, Fault, Frames, Picture, Size};
 
 use crate::camera::Affine;
-use crate::flow::Settings;
+use crate::flow::{Field, Settings, flow};
 use crate::frame::{Frame, healed};
 use crate::inbetween::{Cell, Pair};
-use crate::luma::luma;
 use crate::paint::render;
 use crate::plane::Plane;
+use crate::thumb::{difference, thumb};
 
 /// Frames of the handle that are looked at: two seconds at 24 per second.
 pub const HANDLE: usize = 48;
@@ -61,27 +61,15 @@ pub struct Extension<'a> {
     motion: f32,
     /// How it goes on.
     pub way: Way,
-    seam: Option<(usize, Arc<Pair>)>,
-}
-
-/// A luma of at most 96 samples across, for comparing many frames.
-fn thumb(picture: &Picture, space: ColourSpace) -> Plane {
-    let mut plane = luma(picture, space);
-    while plane.grid().width.max(plane.grid().height) > 96 {
-        plane = plane.halved();
-    }
-    plane
-}
-
-fn difference(a: &Plane, b: &Plane) -> f32 {
-    let grid = a.grid();
-    let sum: f32 = (0..grid.height).map(|y| a.row(y).iter().zip(b.row(y)).map(|(p, q)| (p - q).abs()).sum::<f32>()).sum();
-    sum / grid.len() as f32
+    /// How far a loop jumps at its seam, before it is blended, in mean steps from frame to frame: 1 is unseen.
+    pub jump: Option<f32>,
+    /// Where the samples of the last frame stand in the one that the loop joins it to.
+    seam: Option<Field>,
 }
 
 /// Where the handle can be joined to itself: Schödl et al., "Video Textures", SIGGRAPH 2000: alike in position and in motion.
-/// `None` where going back would jump.
-fn find_loop(thumbs: &[Plane]) -> Option<usize> {
+/// `None` where going back would jump; else where, and how far that jumps in steps from frame to frame.
+fn find_loop(thumbs: &[Plane]) -> Option<(usize, f32)> {
     let last = thumbs.len().checked_sub(1)?;
     if last < SHORTEST + 1 {
         return None;
@@ -93,7 +81,9 @@ fn find_loop(thumbs: &[Plane]) -> Option<usize> {
     if best.0 > 1.6 * step + 0.25 {
         return None;
     }
-    (1..=last - SHORTEST).find(|&j| cost(j) <= 1.1 * best.0 + 0.05)
+    let after = (1..=last - SHORTEST).find(|&j| cost(j) <= 1.1 * best.0 + 0.05)?;
+    // A still has no steps: a grey level's twentieth stands for them.
+    Some((after, cost(after) / step.max(0.05)))
 }
 
 impl<'a> Extension<'a> {
@@ -103,9 +93,10 @@ impl<'a> Extension<'a> {
         let last = Frame::read(frames, count.saturating_sub(1), space)?;
         let start = count.saturating_sub(HANDLE);
         let thumbs = (start..count).map(|i| Ok(thumb(&healed(&frames.frame(i)?), space))).collect::<Result<Vec<_>, Fault>>()?;
-        let mut way = Way::Hold;
-        if let Some(after) = find_loop(&thumbs) {
+        let (mut way, mut jump) = (Way::Hold, None);
+        if let Some((after, seam)) = find_loop(&thumbs) {
             way = Way::Loop { after: start + after };
+            jump = Some(seam);
         } else if count >= 2 {
             let before = Frame::read(frames, count - 2, space)?;
             let pair = Pair::new(before, Arc::clone(&last), None, &settings);
@@ -116,7 +107,7 @@ impl<'a> Extension<'a> {
                 way = Way::Settle(map);
             }
         }
-        Ok(Self { frames, space, settings, last, motion, way, seam: None })
+        Ok(Self { frames, space, settings, last, motion, way, jump, seam: None })
     }
 
     /// The picture `distance` frames after the last one, from 1.
@@ -132,13 +123,21 @@ impl<'a> Extension<'a> {
                 if k >= seam {
                     return Ok(Picture::clone(&healed(&self.frames.frame(index)?)));
                 }
-                let t = (k + 1) as f32 / (seam + 1) as f32;
-                if self.seam.as_ref().is_none_or(|s| s.0 != index) {
-                    let frame = Frame::read(self.frames, index, self.space)?;
-                    self.seam = Some((index, Arc::new(Pair::new(Arc::clone(&self.last), frame, None, &self.settings))));
-                }
-                let Some((_, pair)) = &self.seam else { return Err(Fault::internal("a loop lost its seam")) };
-                Ok(pair.at(t))
+                // Motion goes on at its own speed: what fades over the seam is only how far the two ends of the loop lie apart.
+                let left = 1.0 - (k + 1) as f32 / (seam + 1) as f32;
+                let apart = match self.seam.take() {
+                    Some(field) => field,
+                    None => {
+                        let end = Frame::read(self.frames, after, self.space)?;
+                        flow(&self.last.pyramid, &end.pyramid, None, &self.settings)
+                    }
+                };
+                let cell = |(u, v): (&f32, &f32)| Cell { a: [left * u, left * v], b: [0.0; 2], wa: 1.0, wb: 0.0, soft: false }.to_lanes();
+                let plan = apart.u.iter().zip(&apart.v).map(cell).collect();
+                let frame = Frame::read(self.frames, index, self.space)?;
+                let picture = render(&frame, &frame, apart.grid, plan, 0.0);
+                self.seam = Some(apart);
+                Ok(picture)
             }
         }
     }

@@ -4,14 +4,15 @@
 //! and its result is the first idea of a shot, and often the last.
 //!
 //! What it makes of a task:
-//! - **bridge, retake**: motion runs from the last frame before the hole to the first after it ([`bridge`]).
+//! - **bridge, retake**: motion runs from the last frame before the hole to the first after it ([`bridge`]);
+//!   where it shows, a better join in the handles is told ([`join`]).
 //! - **retime**: kept positions are copies, bit by bit; the frames between are made ([`retime`]).
 //! - **extend**: a loop where the handle holds one, else the camera's move settles, else a hold ([`extend`]).
 //! - **establish, insert**: an eased move on the still ([`still`]); without a still the missing-shot card.
 //!
 //! Life cycle of a made frame: [`frame`] heals a picture and takes its luma; [`flow`] finds the motion of a pair in both
 //! directions; [`inbetween`] plans, for a time between the two, where each sample comes from and how much each side counts, and
-//! [`paint`] paints the plan at full size. [`cut`] keeps anything from being warped across a cut. [`reel`] walks a strip
+//! [`paint`] paints the plan at full size. [`cut`] keeps anything from being warped across a cut, [`interlace`] tells frames that are woven from fields. [`reel`] walks a strip
 //! with a handful of frames in memory, whatever its length.
 //!
 //! Threads: an engine is called from one thread and spreads its work with rayon; no result depends on how many threads there
@@ -30,12 +31,15 @@ pub mod extend;
 pub mod flow;
 pub mod frame;
 pub mod inbetween;
+pub mod interlace;
+pub mod join;
 pub mod luma;
 pub mod paint;
 pub mod plane;
 pub mod reel;
 pub mod retime;
 pub mod still;
+mod thumb;
 mod warp;
 
 pub use engine::Draft;

@@ -8,6 +8,7 @@ use shot::{ColourSpace, Fault, Frames, Picture, Size};
 use crate::flow::Settings;
 use crate::frame::Frame;
 use crate::inbetween::{Around, Bend, Pair};
+use crate::interlace::is_interlaced;
 
 /// Frames held at once: the four around a gap and two that are shared with the next step.
 const FRAMES: usize = 6;
@@ -22,12 +23,14 @@ pub struct Reel<'a> {
     held: VecDeque<(usize, Arc<Frame>)>,
     pairs: VecDeque<(usize, Arc<Pair>)>,
     bend: Option<(usize, Bend)>,
+    /// Neighbours that were found interlaced, and all that could be judged.
+    combed: (usize, usize),
 }
 
 impl<'a> Reel<'a> {
     /// A reel over `frames`, whose encoding is `space`.
     pub fn new(frames: &'a dyn Frames, space: ColourSpace, settings: Settings) -> Self {
-        Self { frames, space, settings, held: VecDeque::new(), pairs: VecDeque::new(), bend: None }
+        Self { frames, space, settings, held: VecDeque::new(), pairs: VecDeque::new(), bend: None, combed: (0, 0) }
     }
 
     /// How many frames there are.
@@ -64,11 +67,20 @@ impl<'a> Reel<'a> {
         let before = self.pairs.iter().find(|p| p.0 + 1 == index).map(|p| Arc::clone(&p.1));
         let hints = before.as_ref().map(|p| (&p.forward, &p.backward));
         let pair = Arc::new(Pair::new(self.frame(index)?, self.frame(index + 1)?, hints, &self.settings));
+        if let Some(combed) = is_interlaced(&pair.a.picture, &pair.b.picture).filter(|_| !pair.likeness.is_cut()) {
+            self.combed.0 += usize::from(combed);
+            self.combed.1 += 1;
+        }
         if self.pairs.len() == PAIRS {
             self.pairs.pop_front();
         }
         self.pairs.push_back((index, Arc::clone(&pair)));
         Ok(pair)
+    }
+
+    /// Whether most of the neighbours that were looked at are interlaced.
+    pub fn is_interlaced(&self) -> bool {
+        2 * self.combed.0 > self.combed.1
     }
 
     /// The picture a part `t` of the way from frame `index` to the next, where `index + 1` lies `steps` frames later: one in

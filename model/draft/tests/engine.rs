@@ -16,6 +16,7 @@ struct Got {
     sound: Option<Sound>,
     card: bool,
     notes: Vec<String>,
+    figures: Vec<Figure>,
     stop_after: Option<u64>,
 }
 
@@ -34,7 +35,9 @@ impl Sink for Got {
     fn card(&mut self) {
         self.card = true;
     }
-    fn figure(&mut self, _: Figure) {}
+    fn figure(&mut self, figure: Figure) {
+        self.figures.push(figure);
+    }
     fn note(&mut self, note: String) {
         self.notes.push(note);
     }
@@ -333,4 +336,62 @@ fn a_bridge_goes_on_with_the_speed_on_both_sides() {
         assert!(ours > line + 1.5, "frame {i}: {ours:.1} dB, at even speed {line:.1} dB");
     }
     assert!(got.notes.iter().any(|n| n.contains("good")), "{:?}", got.notes);
+}
+
+#[test]
+fn motion_that_comes_round_is_looped_and_its_seam_is_told() {
+    let size = Size::new(96, 54);
+    // Water: every part sways in its own way, with a period of 12 frames.
+    let at = |i: f32| {
+        let w = std::f32::consts::TAU * i / 12.0;
+        let pixels = (0..size.pixels()).map(|n| {
+            let (x, y) = ((n % 96) as f32, (n / 96) as f32);
+            let v = 0.5 + 0.2 * (x * 0.3 + w).sin() + 0.2 * (y * 0.4 - w + x * 0.1).cos();
+            [v, v, 0.5, 1.0]
+        });
+        Picture::new(size, pixels.collect()).unwrap()
+    };
+    let handle = strip((0..30).map(|i| at(i as f32)));
+    let got = make(&request(Task::Extend { at: End::Tail }, 30, size), &Context { tail: Some(&handle), ..Context::default() }).unwrap();
+    for (i, p) in got.pictures.iter().enumerate() {
+        assert!(psnr(p, &at(30.0 + i as f32)) > 34.0, "frame {i}: {:.1} dB: it turned round or stood", psnr(p, &at(30.0 + i as f32)));
+    }
+    let seam = got.figures.iter().find(|f| f.name == "loop-seam").unwrap();
+    assert!(seam.value < 0.5, "{seam:?}");
+}
+
+#[test]
+fn interlaced_frames_are_said_to_be() {
+    let size = Size::new(160, 96);
+    let woven = |i: i32| {
+        let (mut p, later) = (texture(size, 6.0 * i as f32, 0.0, 0), texture(size, 6.0 * i as f32 + 3.0, 0.0, 0));
+        for y in (1..96).step_by(2) {
+            p.row_mut(y).copy_from_slice(later.row(y));
+        }
+        p
+    };
+    let task = Task::Retime { num: 2, den: 1 };
+    let got = make(&request(task, 7, size), &Context { clip: Some(&strip((0..4).map(woven))), ..Context::default() }).unwrap();
+    assert!(got.notes.iter().any(|n| n.contains("interlaced")), "{:?}", got.notes);
+    let whole = strip((0..4).map(|i| texture(size, 6.0 * i as f32, 0.0, 0)));
+    let got = make(&request(task, 7, size), &Context { clip: Some(&whole), ..Context::default() }).unwrap();
+    assert!(!got.notes.iter().any(|n| n.contains("interlaced")), "{:?}", got.notes);
+}
+
+#[test]
+fn a_better_join_in_the_handles_is_told() {
+    let size = Size::new(320, 180);
+    // Both takes pan by 9 pixels a frame; the second begins 72 pixels behind where the first ends.
+    let take = |start: f32| strip((0..12).map(|i| texture(size, start + 9.0 * i as f32, 0.0, 0)));
+    let (tail, head) = (take(0.0), take(99.0 - 72.0));
+    let join = draft::join::search(&tail, &head, ColourSpace::Rec709).unwrap().unwrap();
+    assert_eq!(join.before + join.after, 8, "{join:?}");
+    assert!(join.left < 0.1, "{join:?}");
+    let got = make(&request(Task::Bridge, 2, size), &Context { tail: Some(&tail), head: Some(&head), ..Context::default() }).unwrap();
+    assert!(got.notes.iter().any(|n| n.contains("join better")) != got.notes.iter().any(|n| n.contains("good")), "{:?}", got.notes);
+    // A shot that goes on joins best where it is.
+    assert_eq!(draft::join::search(&tail, &take(108.0), ColourSpace::Rec709).unwrap(), None);
+    let still = strip((0..12).map(|_| texture(size, 0.0, 0.0, 0)));
+    assert_eq!(draft::join::search(&still, &still, ColourSpace::Rec709).unwrap(), None);
+    assert_eq!(draft::join::search(&strip([texture(size, 0.0, 0.0, 0)]), &still, ColourSpace::Rec709).unwrap(), None);
 }
