@@ -18,7 +18,7 @@ fn combing(even: &Picture, odd: &Picture) -> f64 {
             let (own, other) = if y % 2 == 0 { (even, odd) } else { (odd, even) };
             let (above, here, below) = (other.row(y - 1), own.row(y), other.row(y + 1));
             let lines = above.iter().zip(here).zip(below).step_by(STEP);
-            let sum: f32 = lines.map(|((a, p), b)| ((2.0 * p[1] - a[1] - b[1]).abs() - (a[1] - b[1]).abs()).max(0.0).min(2.0)).sum();
+            let sum: f32 = lines.map(|((a, p), b)| ((2.0 * p[1] - a[1] - b[1]).abs() - (a[1] - b[1]).abs()).clamp(0.0, 2.0)).sum();
             f64::from(sum) * STEP as f64 / here.len() as f64
         })
         .collect();
