@@ -58,8 +58,8 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Finds and checks every tensor; nothing of them is read but norms and biases. With `streamed` a layer's pages are given
-    /// back to the system when it is done: the encoder is then never in memory as a whole.
+    /// Finds and checks every tensor; nothing of them is read but norms and biases. With `streamed` a matrix's pages are
+    /// given back to the system when it has been used: the encoder is then never in memory as a whole.
     pub fn load(checkpoint: &Checkpoint, place: &Place, streamed: bool) -> Result<Self> {
         // Matrices are taken in their files even where a GPU computes: each layer goes there while it runs, and the transformer
         // needs that memory afterwards.
@@ -182,9 +182,14 @@ impl Dense {
         Self { matrix, bias: Some(bias), adapters: Vec::new() }
     }
 
-    /// `[rows, inputs]` → `[rows, outputs]`.
+    /// `[rows, inputs]` → `[rows, outputs]`. Each layer is run once a prompt: with a budget its pages go at once.
     pub fn forward(&self, x: &Tensor, run: &Run<'_>) -> Result<Tensor> {
-        Linear::new(self.matrix.clone(), self.bias.clone(), run.place)?.adapted(&self.adapters, run.place)?.forward(x)
+        let linear = Linear::new(self.matrix.clone(), self.bias.clone(), run.place)?;
+        let out = linear.adapted(&self.adapters, run.place)?.forward(x);
+        if run.streamed {
+            self.matrix.done_with();
+        }
+        out
     }
 
     /// Where it lies.

@@ -417,6 +417,21 @@ fn upsamplers_are_told_apart_by_what_they_say_or_are() {
 }
 
 #[test]
+fn language_models_that_encode_nothing_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    split(folder.path());
+    let mut text = File::read(&folder.path().join("text_encoders/gemma.safetensors"));
+    let mut config: Value = serde_json::from_str(&text.metadata["gemma_config"]).unwrap();
+    text.write(&folder.path().join("prompt_enhancer/gemma.safetensors"));
+    text.write(&folder.path().join(".cache/gemma.safetensors"));
+    config["model_type"] = json!("gemma4");
+    text.tensors.retain(|name, _| !name.starts_with("text_embedding_projection."));
+    text.with("gemma_config", config).write(&folder.path().join("text_encoders/another.safetensors"));
+    let checkpoint = open(&[folder.path().to_owned()]);
+    assert!(checkpoint.tensors(Part::TextEncoder).all(|(_, file, _)| file.path() == folder.path().join("text_encoders/gemma.safetensors")));
+}
+
+#[test]
 fn eight_bit_weights_are_read_with_and_without_factors() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = single("2.3");

@@ -24,6 +24,7 @@ use super::section::Section;
 use super::weights::Store;
 use super::{Generation, Part};
 use crate::error::{Error, Result};
+use crate::text::config::GemmaConfig;
 use configuration::{Described, Settings};
 use files::Unit;
 use generations::Origin;
@@ -110,6 +111,13 @@ fn choose(part: Part, mut pieces: Vec<Piece>, units: &[&Unit]) -> Result<Vec<Pie
         let whole = |piece: &Piece| piece.tensors.iter().any(|(name, ..)| name.starts_with("decoder."));
         if pieces.iter().any(whole) {
             pieces.retain(whole);
+        }
+    }
+    // Other language models of the family lie beside some releases; one that encodes goes before them.
+    if part == Part::TextEncoder {
+        let encodes = |piece: &Piece| piece.section.as_ref().is_some_and(|settings| GemmaConfig::encodes(settings.value()));
+        if pieces.iter().any(encodes) {
+            pieces.retain(encodes);
         }
     }
     let mut chosen: Vec<Piece> = Vec::new();

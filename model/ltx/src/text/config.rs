@@ -88,11 +88,9 @@ impl GemmaConfig {
     /// From the text encoder's configuration, which may hold the language model's as `text_config`.
     pub fn read(section: &Section) -> Result<Self> {
         let text = if section.has("text_config") { section.section("text_config") } else { section.clone() };
-        let family = match section.word_or("model_type", "")?.as_str() {
-            "gemma3" | "gemma3_text" => Family::Gemma3,
-            "gemma4_unified" | "gemma4_unified_text" => Family::Gemma4,
-            other => return Err(section.wrong(format!("model_type is {other:?}, expected gemma3 or gemma4_unified"))),
-        };
+        let kind = section.word_or("model_type", "")?;
+        let wrong = || section.wrong(format!("model_type is {kind:?}, expected gemma3 or gemma4_unified"));
+        let family = family(&kind).ok_or_else(wrong)?;
         // Defaults that differ between the two are left out where a published file always has the key.
         let heads = text.size_or("num_attention_heads", 8)?;
         let head = text.size_or("head_dim", 256)?;
@@ -133,6 +131,11 @@ impl GemmaConfig {
         })
     }
 
+    /// Whether these settings are of a language model that encodes prompts for this model.
+    pub fn encodes(settings: &Value) -> bool {
+        settings.get("model_type").and_then(Value::as_str).and_then(family).is_some()
+    }
+
     /// What rows of the embedding are multiplied by: the root of the width, rounded as the reference has it, which keeps the factor
     /// in the form in which the model runs. The published ones run in bf16, where 61.97 is 62. Where a file does not say, the
     /// form of its weights decides.
@@ -150,6 +153,14 @@ impl GemmaConfig {
     /// Who reads whom in a layer.
     pub fn span(&self, layer: &LayerConfig) -> Span {
         if layer.global { Span::Causal } else { Span::Window(self.window) }
+    }
+}
+
+fn family(model_type: &str) -> Option<Family> {
+    match model_type {
+        "gemma3" | "gemma3_text" => Some(Family::Gemma3),
+        "gemma4_unified" | "gemma4_unified_text" => Some(Family::Gemma4),
+        _ => None,
     }
 }
 

@@ -137,9 +137,6 @@ impl Connector {
         for block in &self.blocks {
             run.check()?;
             x = block.forward(&x, &self.config, &angles, run)?;
-            if run.streamed {
-                block.dense().for_each(|dense| dense.matrix().done_with());
-            }
         }
         rms(&x, EPS, None).stage(stage)
     }
@@ -168,10 +165,6 @@ impl Block {
             up: Dense::load(&weights.at("ff.net.0.proj"), width, 4 * width, config.bias)?,
             down: Dense::load(&weights.at("ff.net.2"), 4 * width, width, config.bias)?,
         })
-    }
-
-    fn dense(&self) -> impl Iterator<Item = &Dense> {
-        [&self.query, &self.key, &self.value, &self.output, &self.up, &self.down].into_iter().chain(&self.gate)
     }
 
     fn forward(&self, x: &Tensor, config: &ConnectorConfig, angles: &Angles, run: &Run<'_>) -> Result<Tensor> {

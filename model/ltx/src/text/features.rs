@@ -123,8 +123,7 @@ impl States<'_> {
                 Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(run.place.dtype)?.to_device(&run.place.device)
             };
             let x = on(self.values.iter().map(|v| v * scale).collect(), (self.tokens, inputs)).stage("text features")?;
-            let out = dense.forward(&x, run)?;
-            out.contiguous().stage("text features")?
+            dense.forward(&x, run)?
         };
         if run.streamed {
             dense.matrix().done_with();

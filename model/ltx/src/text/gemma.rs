@@ -1,7 +1,7 @@
 //! Gemma's language model, 3 and 4, for its hidden states only: there is no cache and no output vocabulary.
 //!
 //! Layers are taken from the file one after another. On a GPU each goes there for the time it runs; on the CPU nothing is copied,
-//! and with a budget the pages of a finished layer go back to the system while the next one is read ahead.
+//! and with a budget the pages of a matrix go back to the system when it has been used, while the next layer is read ahead.
 
 use candle_core::Tensor;
 
@@ -73,9 +73,6 @@ impl Gemma {
                 next.dense().for_each(|dense| dense.matrix().will_need());
             }
             x = layer.forward(&x, &self.config, config, &angles[usize::from(config.global)], &mut kept, run)?;
-            if run.streamed {
-                layer.dense().for_each(|dense| dense.matrix().done_with());
-            }
         }
         let last = rms(&x, self.config.eps, Some(&self.norm)).stage("text encoder")?;
         each(self.layers.len(), &last)

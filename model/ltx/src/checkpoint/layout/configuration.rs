@@ -127,6 +127,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The JSON itself.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// As modules read them.
     pub fn into_section(self) -> Section {
         Section::new(self.file, self.path, self.value)

@@ -85,8 +85,13 @@ fn walk(folder: &Path, depth: u32, listed: &mut Listed) -> Result<()> {
     }
     for path in entries {
         let name = name(&path);
+        // What begins with a dot is a system's or a downloader's.
+        if name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
-            if depth > 0 {
+            // A second language model, which writes prompts and encodes none.
+            if depth > 0 && name != "prompt_enhancer" {
                 walk(&path, depth - 1, listed)?;
             }
         } else if name == "tokenizer.json" {
