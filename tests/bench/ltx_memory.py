@@ -17,7 +17,7 @@ from pathlib import Path
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", required=True, type=Path)
+    parser.add_argument("--step", required=True, type=lambda path: Path(path).resolve())
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--gib", type=float, default=8)
     parser.add_argument("--budget", type=int, default=2 << 30)

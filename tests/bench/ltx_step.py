@@ -18,7 +18,7 @@ from pathlib import Path
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", required=True, type=Path)
+    parser.add_argument("--step", required=True, type=lambda path: Path(path).resolve())
     parser.add_argument("--folder", type=Path, help="keep model and inputs here; those found are used again")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
