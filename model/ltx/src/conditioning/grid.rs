@@ -70,6 +70,16 @@ impl VideoGrid {
         ((latent * FRAMES + 1).saturating_sub(FRAMES), latent * FRAMES + 1)
     }
 
+    /// Frames of the picture at even distances, first and last left out: where keyframes to be made do most good.
+    pub fn evenly(&self, count: usize) -> Result<Vec<usize>> {
+        let last = self.picture_frames() - 1;
+        if count > 0 && count >= last {
+            return Err(Error::Unfit(format!("{count} keyframes do not fit between the ends of {} frames", last + 1)));
+        }
+        let at = |i: usize| (i as f64 * last as f64 / (count + 1) as f64).round_ties_even() as usize;
+        Ok((1..=count).map(at).collect())
+    }
+
     /// The places of the tokens in order: frame, row, column.
     pub fn places(self) -> impl Iterator<Item = [u32; 3]> {
         let place = move |i: usize| [i / self.frame_tokens(), i / self.columns % self.rows, i % self.columns].map(|n| n as u32);

@@ -55,6 +55,19 @@ proptest! {
     }
 
     #[test]
+    fn even_keyframes_rise_and_leave_the_ends(latents in 1usize..20, count in 0usize..40) {
+        let grid = VideoGrid { frames: latents, ..GRID };
+        match grid.evenly(count) {
+            Ok(frames) => {
+                prop_assert_eq!(frames.len(), count);
+                prop_assert!(frames.windows(2).all(|w| w[0] < w[1]));
+                prop_assert!(frames.iter().all(|f| *f > 0 && *f < grid.picture_frames() - 1));
+            }
+            Err(_) => prop_assert!(count + 2 > grid.picture_frames()),
+        }
+    }
+
+    #[test]
     fn only_clips_that_have_a_grid_get_one(frames in 0usize..100, height in 0usize..200, width in 0usize..200) {
         let fits = frames % 8 == 1 && height > 0 && width > 0 && height % 32 == 0 && width % 32 == 0;
         match VideoGrid::of(frames, height, width) {

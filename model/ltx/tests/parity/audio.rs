@@ -76,7 +76,8 @@ fn spectrum(dump: &Dump, name: &str) -> Tensor {
 }
 
 /// `[1, 2, n]` → `[n, 2]`.
-fn samples(dump: &Dump, name: &str) -> Tensor {
+/// `[1, channels, samples]` as `[samples, channels]`.
+pub fn samples(dump: &Dump, name: &str) -> Tensor {
     dump.tensor(name).squeeze(0).unwrap().t().unwrap().contiguous().unwrap()
 }
 

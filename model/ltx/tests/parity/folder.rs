@@ -31,6 +31,11 @@ impl Folder {
         roots.into_iter().map(|root| Self { root, diffusers: false }).collect()
     }
 
+    /// One that was made elsewhere, in the single-file layout.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), diffusers: false }
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -7,7 +7,10 @@
 mod audio;
 mod diffusion;
 mod folder;
+mod material;
+mod quantised;
 mod sampling;
+mod seeds;
 mod text;
 mod transformer;
 mod video;
@@ -16,15 +19,19 @@ use folder::{Folder, Rows};
 
 #[test]
 fn every_stage_agrees_with_the_reference() {
-    for folder in Folder::all() {
-        let mut rows = Rows::default();
-        println!("{}", folder.root().display());
-        sampling::rows(&folder, &mut rows);
-        audio::rows(&folder, &mut rows);
-        text::rows(&folder, &mut rows);
-        transformer::rows(&folder, &mut rows);
-        diffusion::rows(&folder, &mut rows);
-        video::rows(&folder, &mut rows);
-        rows.finish(&folder);
-    }
+    Folder::all().iter().for_each(compare);
+}
+
+/// All stages on one folder.
+fn compare(folder: &Folder) {
+    let mut rows = Rows::default();
+    println!("{}", folder.root().display());
+    sampling::rows(folder, &mut rows);
+    audio::rows(folder, &mut rows);
+    text::rows(folder, &mut rows);
+    transformer::rows(folder, &mut rows);
+    diffusion::rows(folder, &mut rows);
+    video::rows(folder, &mut rows);
+    quantised::rows(folder, &mut rows);
+    rows.finish(folder);
 }

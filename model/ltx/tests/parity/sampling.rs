@@ -1,34 +1,39 @@
 //! Schedules, positions, samplers on the reference's own velocities, and whole runs from the first noise to picture and sound.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use ltx::checkpoint::Place;
+use ltx::checkpoint::{Checkpoint, Place};
 use ltx::conditioning::{Clock, Guide, Span, State, VideoGrid, grid};
 use ltx::error::Result;
 use ltx::sampling::model::{Context, Prompts};
 use ltx::sampling::schedule::{self, Shift};
 use ltx::sampling::{Guidance, Method, Model, Noise, Pair, Sampler};
-use ltx::transformer::{Pass, Residence, Transformer, Velocity};
+use ltx::transformer::{Pass, Perturbation, Positions, Residence, Stream, Transformer, Velocity};
 
 use crate::folder::{Dump, Folder, Rows, relative};
+use crate::{audio, video};
 
 /// Compares everything this folder has.
 pub fn rows(folder: &Folder, rows: &mut Rows) {
-    let transformer = Transformer::load(&folder.checkpoint(), &Place::default(), Residence::default()).unwrap();
+    let checkpoint = folder.checkpoint();
+    let transformer = Transformer::load(&checkpoint, &Place::default(), Residence::default()).unwrap();
+    let decoders = Decoders::load(&checkpoint);
     for case in ["t2v", "t2v_guided", "keyframes"] {
         if let Some(dump) = folder.dump(case) {
             let run = Run::of(folder, case, &dump);
             run.schedule(rows);
             run.places(rows);
             run.replayed(rows);
-            run.compare(&transformer, "whole run", 1e-4, rows);
+            let last = run.compare(&transformer, &run.prompts(), "whole run", 1e-4, rows);
+            run.decoded(&last, &decoders, rows);
         }
     }
 }
 
 /// One of the program's three runs.
-struct Run<'a> {
+pub struct Run<'a> {
     case: &'static str,
     dump: &'a Dump,
     levels: Vec<f32>,
@@ -39,7 +44,8 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn of(folder: &Folder, case: &'static str, dump: &'a Dump) -> Self {
+    /// Of a folder's dump.
+    pub fn of(folder: &Folder, case: &'static str, dump: &'a Dump) -> Self {
         let size = |name: &str| folder.argument(name).as_u64().unwrap() as usize;
         let grid = VideoGrid::of(size("frames"), size("height"), size("width")).unwrap();
         let steps = size("steps");
@@ -103,6 +109,49 @@ impl<'a> Run<'a> {
         Pair { video, sound }
     }
 
+    /// One of the dump's tensors, of a batch of one.
+    pub fn tensor(&self, name: &str) -> Tensor {
+        row(&self.dump.tensor(name), 0)
+    }
+
+    /// What the reference's transformer is asked first.
+    pub fn first_pass(&self) -> Pass {
+        let (states, context) = (self.states(), self.prompts().positive);
+        let stream = |state: &State, context: &Tensor| Stream {
+            tokens: state.latent.clone(),
+            timesteps: state.timesteps(self.levels[0]),
+            sigma: self.levels[0],
+            positions: Arc::new(Positions(state.positions.clone())),
+            context: context.clone(),
+            keyframes: None,
+            mask: None,
+        };
+        Pass {
+            video: stream(&states.video, &context.video),
+            audio: stream(&states.sound, &context.sound),
+            perturbation: Perturbation::default(),
+        }
+    }
+
+    /// The run's picture and sound.
+    fn decoded(&self, last: &Pair<State>, decoders: &Decoders, rows: &mut Rows) {
+        if self.dump.has("vae.decoder#0.out") && !decoders.video.wants_noise() {
+            let picture = video::decode(&decoders.video, &last.video.strip().unwrap().latent);
+            rows.compare(
+                "whole run",
+                &format!("{} picture", self.case),
+                &picture,
+                &video::last(&self.dump.tensor("vae.decoder#0.out")),
+                1e-3,
+            );
+        }
+        if self.dump.has("vocoder#0.out") {
+            let mel = decoders.sound.decode(&last.sound.strip().unwrap().latent, &|| false).unwrap();
+            let sound = decoders.vocoder.synthesise(&mel, &|| false).unwrap();
+            rows.compare("whole run", &format!("{} sound", self.case), &sound, &audio::samples(self.dump, "vocoder#0.out"), 1e-3);
+        }
+    }
+
     /// The prompts as the reference's connectors gave them; the negative one first.
     pub fn prompts(&self) -> Prompts {
         let of = |i: usize| -> Context {
@@ -118,16 +167,15 @@ impl<'a> Run<'a> {
     /// The sampler alone: the reference's velocities give the reference's latents.
     fn replayed(&self, rows: &mut Rows) {
         let model = Replay { dump: self.dump, next: Cell::new(0), worst: RefCell::new(0.0) };
-        self.compare(&model, "sampler", 1e-5, rows);
+        self.compare(&model, &self.prompts(), "sampler", 1e-5, rows);
         assert!(*model.worst.borrow() < 1e-5, "the sampler asks other questions than the reference: {}", model.worst.borrow());
     }
 
     /// All steps with a model, compared after each.
-    pub fn compare(&self, model: &dyn Model, stage: &str, bar: f64, rows: &mut Rows) -> Pair<State> {
-        let (prompts, states) = (self.prompts(), self.states());
+    pub fn compare(&self, model: &dyn Model, prompts: &Prompts, stage: &str, bar: f64, rows: &mut Rows) -> Pair<State> {
+        let states = self.states();
         let (levels, guidance) = (&self.levels, &self.guidance);
-        let sampler =
-            Sampler { model, prompts: &prompts, guidance, levels, method: Method::Euler, noise: Noise::new(0), cancelled: &|| false };
+        let sampler = Sampler { model, prompts, guidance, levels, method: Method::Euler, noise: Noise::new(0), cancelled: &|| false };
         let shapes = states.as_ref().map(|s| s.latent.dims().to_vec());
         sampler
             .run(states, None, &mut |step| {
@@ -145,6 +193,24 @@ impl<'a> Run<'a> {
     }
 }
 
+/// From latents to what is seen and heard.
+struct Decoders {
+    video: ltx::video::Decoder,
+    sound: ltx::audio::Decoder,
+    vocoder: ltx::audio::Vocoder,
+}
+
+impl Decoders {
+    fn load(checkpoint: &Checkpoint) -> Self {
+        let place = Place::default();
+        Self {
+            video: ltx::video::Decoder::load(checkpoint).unwrap(),
+            sound: ltx::audio::Decoder::load(checkpoint, &place).unwrap(),
+            vocoder: ltx::audio::Vocoder::load(checkpoint, &place).unwrap().without_limit(),
+        }
+    }
+}
+
 /// Answers with what the reference's transformer answered, and notes whether it was asked the same.
 struct Replay<'a> {
     dump: &'a Dump,
@@ -158,7 +224,9 @@ impl Model for Replay<'_> {
         // The reference asks with both prompts at once, the negative one first, then once more for every other pass.
         let mut place = |call: usize, index: usize, pass: &Pass| {
             let tensor = |name: &str| row(&self.dump.tensor(&format!("transformer#{call}.{name}")), index);
-            let level = tensor("in.sigma").to_scalar::<f32>().unwrap() / 1000.0;
+            // 2.0 has no level beside the timestep; that of the target's last token is the step's.
+            let levels = values(&tensor("in.timestep"));
+            let level = levels.get(levels.len().min(pass.video.tokens.dims()[0]) - 1).unwrap() / 1000.0;
             let differs = [
                 relative(&pass.video.tokens, &tensor("in.hidden_states")),
                 relative(&pass.audio.tokens, &tensor("in.audio_hidden_states")),

@@ -86,7 +86,8 @@ fn blend(left: &Tensor, tile: &Tensor) -> Tensor {
     Tensor::cat(&[faded, tile.narrow(2, columns, tile.dim(2).unwrap() - columns).unwrap()], 2).unwrap()
 }
 
-fn decode(decoder: &Decoder, latent: &Tensor) -> Tensor {
+/// All of a latent at once.
+pub fn decode(decoder: &Decoder, latent: &Tensor) -> Tensor {
     let mut frames = Vec::new();
     decoder
         .decode(latent, &Tiling::WHOLE, &|| false, &mut |f| {

@@ -116,7 +116,10 @@ fn layers_become_small_and_everything_else_stays() {
         let scaled: Vec<f32> = values(&before, FP8).iter().map(|v| v * 0.25).collect();
         assert!(relative(&values(&after, FP8), &scaled) < bar * 1.5);
         assert!(!after.entries().contains_key(&FP8.replace("weight", "weight_scale")));
-        assert!(matches!(quantise(&[output.clone()], &path.with_extension("again"), kind, &mut |_, _| Ok(())), Err(Error::Unfit(_))));
+        assert!(matches!(
+            quantise(std::slice::from_ref(&output), &path.with_extension("again"), kind, &mut |_, _| Ok(())),
+            Err(Error::Unfit(_))
+        ));
     }
 }
 
@@ -149,7 +152,7 @@ fn work_that_ends_early_leaves_nothing() {
     let broken = folder.path().join("broken.safetensors");
     let nan = [f32::NAN; 32].iter().flat_map(|v| v.to_le_bytes()).collect();
     safetensors(&broken, &[], &[(Q, "F32", &[1, 32], nan)]);
-    let error = quantise(&[broken.clone()], &output, Kind::Q8_0, &mut |_, _| Ok(())).unwrap_err().to_string();
+    let error = quantise(std::slice::from_ref(&broken), &output, Kind::Q8_0, &mut |_, _| Ok(())).unwrap_err().to_string();
     assert!(error.contains(Q) && error.contains("broken.safetensors"), "{error}");
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| *p != path && *p != broken).collect();
@@ -225,7 +228,7 @@ fn headers_that_lie_are_refused() {
         [key("k", gguf::TEXT), 2u64.to_le_bytes().to_vec(), vec![0xff, 0xfe]].concat(),
         [key(&format!("{}a", gguf::SHAPE), gguf::LIST), gguf::I32.to_le_bytes().to_vec(), 9u64.to_le_bytes().to_vec()].concat(),
     ] {
-        assert!(header(&[pair.clone()], &[]).is_err(), "{pair:?}");
+        assert!(header(std::slice::from_ref(&pair), &[]).is_err(), "{pair:?}");
     }
     let shape = |sides: [i32; 2]| {
         let sides: Vec<u8> = sides.iter().flat_map(|n| n.to_le_bytes()).collect();

@@ -1,0 +1,37 @@
+//! Checkpoints with other seeds and dimensions than the fixtures', made when PyTorch is there: the code must be right for any of the
+//! family.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::folder::Folder;
+
+/// The Python that has torch, diffusers and transformers.
+const PYTHON: &str = "PICKUP_TORCH_PYTHON";
+
+/// Generations, heads, layers, channels, sizes, rates and steps that no fixture has. Blocks of 256 values, which 4-bit weights have,
+/// come up in the last.
+const ARGUMENTS: [&str; 3] = [
+    "--flavour 2.0 --seed 5 --latent-ch 6 --heads 3 --layers 3 --text-len 24 --registers 8 --height 96 --width 64 --frames 17 --fps 30 \
+     --audio-latent-ch 2 --prompt dusk",
+    "--flavour 2.5 --seed 6 --latent-ch 8 --heads 4 --layers 4 --text-len 32 --registers 16 --height 64 --width 128 --frames 25 --fps 25 \
+     --steps 3 --text-layers 5 --text-hidden 48 --negative noise",
+    "--flavour 2.3 --seed 7 --latent-ch 4 --heads 4 --head-dim 64 --audio-head-dim 64 --layers 2 --text-len 16 --registers 8 --height 64 \
+     --width 64 --frames 9 --audio-latent-ch 1 --text-hidden 64",
+];
+
+#[test]
+fn checkpoints_of_other_seeds_and_dimensions_agree() {
+    let Some(python) = std::env::var_os(PYTHON) else {
+        println!("not run: {PYTHON} names no Python that has torch and diffusers");
+        return;
+    };
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/make_tiny_ltx2.py");
+    for (index, arguments) in ARGUMENTS.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join(format!("seed-{index}"));
+        let made = Command::new(&python).arg(&program).arg("--out").arg(&root).args(arguments.split_whitespace()).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        crate::compare(&Folder::at(&root));
+    }
+}
