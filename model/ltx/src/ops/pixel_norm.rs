@@ -4,8 +4,8 @@
 
 use rayon::prelude::*;
 
+use crate::ops::activation::sigmoid;
 use crate::ops::frame::Frame;
-use crate::ops::silu::silu;
 
 /// Keeps the division finite where all channels are zero: PixelNorm's default in the authors' package
 /// (ltx_core/model/common/normalization.py at 400fd31).
@@ -119,6 +119,12 @@ pub fn activate(input: &[f32], modulation: Option<&Modulation>, channels: usize,
             }
         },
     );
+}
+
+/// `x / (1 + e⁻ˣ)`.
+#[inline(always)]
+fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::Weights;
 use crate::error::Result;
-use crate::ops::silu::silu;
+use crate::ops::activation::sigmoid;
 
 /// Width of the sinusoids (PixArtAlphaCombinedTimestepSizeEmbeddings in the authors' package).
 const SINUSOIDS: usize = 256;
@@ -31,7 +31,7 @@ impl TimeEmbedder {
         let half = SINUSOIDS / 2;
         let angle = |i: usize| f64::from(time) * (-(10_000f64.ln()) * i as f64 / half as f64).exp();
         let waves: Vec<f32> = (0..half).map(|i| angle(i).cos() as f32).chain((0..half).map(|i| angle(i).sin() as f32)).collect();
-        let hidden: Vec<f32> = self.linear(0, &waves).into_iter().map(silu).collect();
+        let hidden: Vec<f32> = self.linear(0, &waves).into_iter().map(|x| x * sigmoid(x)).collect();
         Ok(self.linear(1, &hidden))
     }
 

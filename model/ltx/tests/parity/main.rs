@@ -13,6 +13,7 @@ mod sampling;
 mod seeds;
 mod text;
 mod transformer;
+mod upsampler;
 mod video;
 
 use folder::{Folder, Rows};
@@ -32,6 +33,7 @@ fn compare(folder: &Folder) {
     transformer::rows(folder, &mut rows);
     diffusion::rows(folder, &mut rows);
     video::rows(folder, &mut rows);
+    upsampler::rows(folder, &mut rows);
     quantised::rows(folder, &mut rows);
     rows.finish(folder);
 }
