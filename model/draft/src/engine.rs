@@ -43,6 +43,9 @@ impl Engine for Draft {
 
     fn generate(&self, request: &Request, context: &Context<'_>, sink: &mut dyn Sink) -> Result<(), Fault> {
         request.check()?;
+        if !request.storyboard.is_empty() || !context.keyframes.is_empty() {
+            sink.note("the draft engine does not follow a storyboard: choose an engine with weights".into());
+        }
         let job = Job { request, context, settings: if request.quality == Quality::Draft { Settings::DRAFT } else { Settings::FINAL } };
         job.pictures(sink)?;
         job.sound(sink)

@@ -59,6 +59,15 @@ pub struct Side {
     pub sound: Option<SoundRef>,
 }
 
+/// A still that a made shot shows at a moment of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Keyframe {
+    /// Frame of the shot, counted from 0 at its first frame without handles.
+    pub frame: u32,
+    /// The still.
+    pub path: PathBuf,
+}
+
 /// The context of a request by name: files that the worker decodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct References {
@@ -77,6 +86,12 @@ pub struct References {
     /// A still that an establishing shot starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub still: Option<PathBuf>,
+    /// What an engine kept of a light take that is to be made again larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latents: Option<PathBuf>,
+    /// Stills of a storyboard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keyframes: Vec<Keyframe>,
     /// The encoding of all these pictures.
     #[serde(default)]
     pub colour: ColourSpace,
@@ -126,6 +141,10 @@ pub struct Context<'a> {
     pub like: Vec<&'a dyn Frames>,
     /// A still, at its own size.
     pub still: Option<Arc<Picture>>,
+    /// Stills of a storyboard, each with its frame of the shot, at their own sizes.
+    pub keyframes: Vec<(u32, Arc<Picture>)>,
+    /// What the engine kept of a light take of this shot, by [`crate::Sink::keep`]: it goes on from there.
+    pub latents: Option<Vec<u8>>,
     /// Sound that ends where the made sound begins.
     pub tail_sound: Option<Sound>,
     /// Sound that begins where the made sound ends.

@@ -75,6 +75,18 @@ pub trait Sink {
     fn figure(&mut self, figure: crate::take::Figure);
     /// Something the editor should know about the result, in one sentence.
     fn note(&mut self, note: String);
+    /// A rough picture of what is being made, in Rec.709.
+    fn preview(&mut self, _picture: &Picture) {}
+    /// A file to keep beside the frames, such as the latents that `promote` goes on from. `name` is a plain file name.
+    fn keep(&mut self, _name: &str, _bytes: Vec<u8>) {}
+    /// Replaces what the engine is given back by [`Sink::remembered`] when the same job is started again after it was killed.
+    fn remember(&mut self, _state: &[u8]) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// What a killed run of the same job remembered last.
+    fn remembered(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// An engine. It holds no state of a job between jobs.

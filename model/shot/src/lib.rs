@@ -23,11 +23,11 @@ pub mod timecode;
 pub mod units;
 
 pub use colour::{ColourSpace, ColourStage};
-pub use context::{ClipRef, Context, Frames, References, Side, SoundRef};
+pub use context::{ClipRef, Context, Frames, Keyframe, References, Side, SoundRef};
 pub use engine::{Cancel, Engine, Sink, Stage};
 pub use fault::{Code, Fault};
 pub use picture::{Picture, Size};
-pub use request::{Camera, EngineChoice, Keep, Quality, Request, SoundMode, Task};
+pub use request::{Beat, Camera, EngineChoice, Keep, Quality, Request, SoundMode, Task};
 pub use sound::Sound;
 pub use take::{Figure, Key, Take, TakeId};
 pub use timecode::Timecode;

@@ -155,6 +155,15 @@ pub enum Camera {
     TiltDown,
 }
 
+/// A line of a storyboard: what happens from a moment on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Frame of the shot, counted from 0 at its first frame without handles.
+    pub frame: u32,
+    /// What it should show from there on.
+    pub prompt: String,
+}
+
 /// One shot, asked for completely: with the same context, engine and weights, the same request gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -168,6 +177,9 @@ pub struct Request {
     /// What it should not show.
     #[serde(default)]
     pub negative: String,
+    /// What it should show from certain moments on, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storyboard: Vec<Beat>,
     /// Takes of one shot differ in nothing else.
     #[serde(default)]
     pub seed: u64,
@@ -231,6 +243,7 @@ impl Request {
             task,
             prompt: String::new(),
             negative: String::new(),
+            storyboard: Vec::new(),
             seed: 0,
             frames,
             handles: 0,
@@ -274,6 +287,13 @@ impl Request {
         }
         if !(0.0..=1.0).contains(&self.colour_match) {
             return bad(format!("a colour match of {} is outside 0 to 1", self.colour_match), "give 0 to 1");
+        }
+        let beats = self.storyboard.iter().map(|b| b.frame).chain(self.context.keyframes.iter().map(|k| k.frame));
+        if let Some(beyond) = beats.filter(|f| *f >= self.frames).max() {
+            return bad(
+                format!("the storyboard goes to frame {beyond}, the shot has frames 0 to {}", self.frames - 1),
+                "make the shot longer, or move the beat into it",
+            );
         }
         if self.channels == 0 || self.channels > 16 {
             return bad(format!("sound of {} channels cannot be made", self.channels), "give 1 to 16 channels");
@@ -349,6 +369,17 @@ mod tests {
         }
         assert_ne!(key(&base), base.key(&context, "draft", 2, ""));
         assert_ne!(key(&base), base.key(&Key::of(b"other"), "draft", 1, ""));
+    }
+
+    #[test]
+    fn a_storyboard_stays_inside_the_shot_and_changes_the_key() {
+        let context = Key::of(b"context");
+        let beat = |frame| Request { storyboard: vec![Beat { frame, prompt: "rain".into() }], ..request() };
+        assert!(beat(11).check().is_ok() && beat(12).check().is_err());
+        assert_ne!(beat(1).key(&context, "ltx", 1, ""), request().key(&context, "ltx", 1, ""));
+        let mut keyframe = request();
+        keyframe.context.keyframes.push(crate::Keyframe { frame: 40, path: "x.png".into() });
+        assert!(keyframe.check().is_err());
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub mod space;
 mod store;
 mod stored;
 mod sweep;
+mod unfinished;
 
 pub use claim::{Claim, Claimed, Holder};
 pub use context::Part;
@@ -56,3 +57,4 @@ pub use playback::{Cache, Playback};
 pub use publication::Publication;
 pub use store::Store;
 pub use stored::{FRAMES, MANIFEST, POSTER, SOUND, Stored, frame_name};
+pub use unfinished::Unfinished;

@@ -9,7 +9,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::exr::{self, FrameTags};
 use crate::store::{Place, Store};
-use crate::stored::{FRAMES, MANIFEST, SOUND, Stored, frame_name, hash_file};
+use crate::stored::{FRAMES, MANIFEST, POSTER, SOUND, Stored, frame_name, hash_file};
 
 /// Held locked within a temporary folder for as long as its owner lives.
 pub(crate) const ALIVE: &str = ".alive";
@@ -57,6 +57,18 @@ impl Publication {
     /// Writes a frame; `number` is its record frame.
     pub fn picture(&self, number: FrameIndex, picture: &Picture, tags: &FrameTags) -> Result<()> {
         exr::write(&self.folder.join(FRAMES).join(frame_name(number)), picture, tags)
+    }
+
+    /// Keeps a file of the engine's own beside the frames. `name` is a plain file name; the take's own names are refused.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let plain =
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) && !name.starts_with('.');
+        if !plain || [MANIFEST, SOUND, POSTER, FRAMES].contains(&name) {
+            return Err(Error::Incomplete { id: self.id.clone(), why: format!("an engine wanted to keep a file under the name {name:?}") });
+        }
+        let path = self.folder.join(name);
+        fs::write(&path, bytes).map_err(|e| Error::write(&path, bytes.len() as u64, e))?;
+        durable::sync_file(&path)
     }
 
     /// Makes it a take: hashes every file into the manifest's provenance, writes the manifest last, brings everything to the

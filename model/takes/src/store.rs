@@ -30,6 +30,8 @@ pub(crate) enum Place {
     Context,
     /// Made only when a damaged take had to make room.
     Damaged,
+    /// Made only by engines that can go on where they were stopped.
+    Unfinished,
 }
 
 impl Place {
@@ -47,6 +49,7 @@ impl Place {
             Self::Rankings => "rankings",
             Self::Context => "context",
             Self::Damaged => "damaged",
+            Self::Unfinished => "unfinished",
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::store::{Place, Store};
 /// Leftovers younger than this are not touched: their owner may work on another machine whose locks we cannot see.
 const OLD: Duration = Duration::from_secs(3600);
 
+/// Unfinished work that nobody took up for so long is given up.
+const GIVEN_UP: Duration = Duration::from_secs(14 * 24 * 3600);
+
 /// Removes temporary folders and files that nobody is at work on. What cannot be removed stays for the next time: a store that
 /// can be used must not be refused because of rubbish in it.
 pub(crate) fn leftovers(store: &Store) {
@@ -20,6 +23,13 @@ pub(crate) fn leftovers(store: &Store) {
         if is_old(&path, OLD) && is_abandoned(&path) {
             log::info!("removing {}, which a process left half made", path.display());
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
+    let unfinished = store.place(Place::Unfinished);
+    for name in durable::names(&unfinished).unwrap_or_default() {
+        let path = unfinished.join(name);
+        if is_old(&path, GIVEN_UP) {
+            let _ = fs::remove_file(&path);
         }
     }
 }
