@@ -25,6 +25,7 @@ pub mod ops;
 pub mod sampling;
 pub mod text;
 pub mod transformer;
+pub mod upsampler;
 pub mod video;
 
 pub use error::{Error, Result};

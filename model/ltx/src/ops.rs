@@ -11,12 +11,12 @@ pub mod conv3d;
 pub mod conv_kernel;
 pub mod frame;
 pub mod gemm;
+pub mod group_norm;
 pub mod linear;
 pub mod norm;
 pub mod pixel_norm;
 pub mod rope;
 pub mod shuffle;
-pub mod silu;
 pub mod slices;
 pub mod wide;
 

@@ -14,14 +14,12 @@ use crate::ops::slices;
 const SEEN: ColourSpace = ColourSpace::Rec709;
 
 /// Writes a picture onto the canvas: `canvas.height × canvas.width × 3` values in −1…1; what lies beyond the picture repeats its
-/// last row and column. Says how large a share of the values was outside of what a display shows.
-pub fn show(picture: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f32]) -> f64 {
+/// last row and column.
+pub fn show(picture: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f32]) {
     let mut pixels = picture.pixels().to_vec();
     if space != SEEN {
         colour::convert(&mut pixels, space, SEEN);
     }
-    // Four 10-bit code values of headroom: noise at white is no highlight.
-    let beyond = pixels.iter().filter(|p| p[..3].iter().any(|v| *v > 1.004)).count() as f64 / pixels.len().max(1) as f64;
     pixels.iter_mut().flatten().for_each(|v| *v = v.clamp(0.0, 1.0));
     let small = resample(&pixels, picture.size(), canvas.picture);
     let (width, row) = (canvas.canvas.width as usize, canvas.picture.width as usize);
@@ -32,7 +30,35 @@ pub fn show(picture: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f
             value.copy_from_slice(&[p[0] * 2.0 - 1.0, p[1] * 2.0 - 1.0, p[2] * 2.0 - 1.0]);
         }
     }
-    beyond
+}
+
+/// The share of a picture's pixels that lie beyond what a display shows: what the model cannot know.
+pub fn beyond(picture: &Picture, space: ColourSpace) -> f64 {
+    let mut pixels = picture.pixels().to_vec();
+    if space != SEEN {
+        colour::convert(&mut pixels, space, SEEN);
+    }
+    // Four 10-bit code values of headroom: noise at white is no highlight.
+    pixels.iter().filter(|p| p[..3].iter().any(|v| *v > 1.004)).count() as f64 / pixels.len().max(1) as f64
+}
+
+/// The same for a still of another shape: it covers the picture, centred, and loses what is too long.
+pub fn show_covering(still: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f32]) {
+    let (from, to) = (still.size(), canvas.picture);
+    let wanted = f64::from(to.width) / f64::from(to.height);
+    let (width, height) = (f64::from(from.width), f64::from(from.height));
+    let (w, h) = if width / height > wanted { (height * wanted, height) } else { (width, width / wanted) };
+    let side = |s: f64, most: u32| (s.round() as u32).clamp(1, most);
+    let (w, h) = (side(w, from.width), side(h, from.height));
+    if (w, h) == (from.width, from.height) {
+        return show(still, space, canvas, out);
+    }
+    let (left, top) = ((from.width - w) as usize / 2, (from.height - h) as usize / 2);
+    let pixels = (0..h as usize).flat_map(|y| still.row(top + y)[left..left + w as usize].iter().copied()).collect();
+    match Picture::new(Size::new(w, h), pixels) {
+        Ok(cut) => show(&cut, space, canvas, out),
+        Err(_) => show(still, space, canvas, out),
+    }
 }
 
 /// Frames of the model (`[frames, height, width, 3]`, −1…1) as pictures of `size` in the editor's space. Values that are not

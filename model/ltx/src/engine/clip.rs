@@ -20,25 +20,47 @@ pub struct Around<'a> {
     pub head: Option<&'a dyn Frames>,
 }
 
+/// What stands around a window, at the model's clock.
+#[derive(Clone, Debug, Default)]
+pub struct Neighbours {
+    /// Frames before; the last one touches.
+    pub tail: Vec<Arc<Picture>>,
+    /// Frames after; the first one touches.
+    pub head: Vec<Arc<Picture>>,
+}
+
+impl Neighbours {
+    /// Whether nothing stands there.
+    pub fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.head.is_empty()
+    }
+}
+
+/// What is laid where the frames are to be made.
+#[derive(Clone, Copy)]
+pub enum Middle<'a> {
+    /// What another engine made of it, if it could.
+    Guess(Option<&'a Guess>),
+    /// The editor's own frames, which stay.
+    Own(&'a [Arc<Picture>]),
+}
+
 /// A clip on the canvas.
 pub struct Clip {
     /// `[frames, height, width, 3]`, −1…1.
     pub pictures: Tensor,
     /// Whether the frames to make hold a guess, not just something to fill them.
     pub guessed: bool,
-    /// The largest share of a frame's pixels that were beyond what a display shows.
-    pub beyond: f64,
 }
 
-/// Lays a window's clip. `guess` gives the frames to make, at the timeline's clock.
-pub fn lay(window: &Window, around: Around<'_>, request: &Request, canvas: &Canvas, guess: Option<&Guess>) -> Result<Clip> {
+/// Lays a window's clip.
+pub fn lay(window: &Window, around: Around<'_>, request: &Request, canvas: &Canvas, middle: Middle<'_>) -> Result<Clip> {
     let frames = &window.frames;
     let size = canvas.canvas.pixels() * 3;
     let mut values = vec![0.0f32; frames.total() * size];
     let space = request.context.colour;
-    let mut beyond = 0.0f64;
     let mut put = |index: usize, picture: &Picture| {
-        beyond = beyond.max(canvas::show(picture, space, canvas, &mut values[index * size..(index + 1) * size]));
+        canvas::show(picture, space, canvas, &mut values[index * size..(index + 1) * size]);
     };
     if let Some(tail) = around.tail.filter(|_| frames.tail > 0) {
         for i in 0..frames.tail {
@@ -51,10 +73,14 @@ pub fn lay(window: &Window, around: Around<'_>, request: &Request, canvas: &Canv
             put(made.end + i, &*head.frame(i)?);
         }
     }
-    let guessed = guess.is_some_and(|g| g.fits(window, size));
-    if let Some(guess) = guess.filter(|_| guessed) {
+    if let Middle::Own(own) = middle {
+        own.iter().take(frames.made).enumerate().for_each(|(i, p)| put(made.start + i, p));
+    }
+    let guess = if let Middle::Guess(Some(guess)) = middle { Some(guess).filter(|g| g.fits(window, size)) } else { None };
+    let guessed = guess.is_some();
+    if let Some(guess) = guess {
         values[made.start * size..made.end * size].copy_from_slice(&guess.values[window.made.start * size..window.made.end * size]);
-    } else {
+    } else if matches!(middle, Middle::Guess(_)) {
         // Something plausible for the encoder to look at: the nearest frame that is known. What is sampled from pure noise never
         // sees it.
         let nearest = |i: usize| match (frames.tail, frames.head) {
@@ -75,7 +101,7 @@ pub fn lay(window: &Window, around: Around<'_>, request: &Request, canvas: &Canv
         values.copy_within((last - 1) * size..last * size, i * size);
     }
     let shape = (frames.total(), canvas.canvas.height as usize, canvas.canvas.width as usize, 3);
-    Ok(Clip { pictures: slices::tensor(values, shape)?, guessed, beyond })
+    Ok(Clip { pictures: slices::tensor(values, shape)?, guessed })
 }
 
 /// What another engine makes of the request, on the canvas.
@@ -144,6 +170,38 @@ impl Sink for Taken<'_> {
     fn note(&mut self, _: String) {}
 }
 
+/// A sink that hands on the first frames and nothing else.
+pub struct First<'a> {
+    /// To whom.
+    pub sink: &'a mut dyn Sink,
+    /// How many.
+    pub left: usize,
+}
+
+impl Sink for First<'_> {
+    fn picture(&mut self, picture: Picture) -> std::result::Result<(), Fault> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        self.sink.picture(picture)
+    }
+
+    fn sound(&mut self, _: Sound) -> std::result::Result<(), Fault> {
+        Ok(())
+    }
+
+    fn progress(&mut self, stage: Stage, done: u64, of: u64) -> std::result::Result<(), Fault> {
+        self.sink.progress(stage, done, of)
+    }
+
+    fn card(&mut self) {}
+
+    fn figure(&mut self, _: Figure) {}
+
+    fn note(&mut self, _: String) {}
+}
+
 /// Every nth frame, so that the model's clock is one that it knows. On the head's side the frame that touches comes first, on the
 /// tail's side last.
 pub fn thinned(frames: &dyn Frames, every: usize, tail: bool) -> Result<Vec<Arc<Picture>>> {
@@ -170,7 +228,7 @@ mod tests {
         let window = windows(Wanted { made: 10, tail: 30, head: 30 }, 24.0).remove(0);
         let request = Request::new(Task::Bridge, 10, Rate::whole(24), Size::new(32, 32));
         let canvas = Canvas::fit(request.size, 1.0, 10_000, 32);
-        let clip = lay(&window, Around { tail: Some(&tail), head: Some(&head) }, &request, &canvas, None).unwrap();
+        let clip = lay(&window, Around { tail: Some(&tail), head: Some(&head) }, &request, &canvas, Middle::Guess(None)).unwrap();
         let values: Vec<f32> = clip.pictures.flatten_all().unwrap().to_vec1().unwrap();
         let at = |i: usize| (values[i * 32 * 32 * 3] + 1.0) / 2.0;
         let made = window.frames.range();

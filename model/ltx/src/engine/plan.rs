@@ -115,6 +115,20 @@ impl Canvas {
         Self { canvas: times(self.canvas), picture: times(self.picture) }
     }
 
+    /// The canvas at half its size, which is whole cells too where its sides are multiples of two cells.
+    pub fn half(&self) -> Self {
+        let half = |s: Size| Size::new(s.width.div_ceil(2), s.height.div_ceil(2));
+        Self { canvas: half(self.canvas), picture: half(self.picture) }
+    }
+
+    /// The canvas at the nth part of its size, in whole cells.
+    pub fn part(&self, n: u32) -> Self {
+        let n = n.max(1);
+        let whole = |s: u32| (s / n).max(1).div_ceil(CELL) * CELL;
+        let picture = Size::new((self.picture.width / n).max(1), (self.picture.height / n).max(1));
+        Self { canvas: Size::new(whole(self.canvas.width), whole(self.canvas.height)), picture }
+    }
+
     /// Latents of one frame: rows and columns.
     pub const fn latents(&self) -> (usize, usize) {
         ((self.canvas.height / CELL) as usize, (self.canvas.width / CELL) as usize)

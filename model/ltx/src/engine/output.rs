@@ -1,0 +1,316 @@
+//! From latents to what the host gets: frames decoded in order, locked to the neighbours, examined and handed over; sound cut to the
+//! sample and joined.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use shot::{Context, FrameIndex, Picture, Request, SAMPLE_RATE, Sink, Sound, SoundMode, Stage, Task};
+
+use super::clip::Neighbours;
+use super::examine::Examined;
+use super::latents::Latents;
+use super::lock::{Lock, Side};
+use super::meter::Meter;
+use super::models::Models;
+use super::plan::{Canvas, HANDLE, Window, latent_frames};
+use super::{canvas, hearing};
+use crate::error::Result;
+
+/// What is delivered of a shot, window after window.
+pub struct Output<'a> {
+    request: &'a Request,
+    context: &'a Context<'a>,
+    canvas: Canvas,
+    fps: f64,
+    every: usize,
+    /// The last frames made, as the next window's tail.
+    last: VecDeque<Arc<Picture>>,
+    /// Sound made so far.
+    sound: Vec<Vec<f32>>,
+    examined: Examined,
+    /// Frames at the model's clock that wait for those in between.
+    held: Vec<Arc<Picture>>,
+    sent: usize,
+}
+
+/// What a window is delivered with.
+pub struct Delivery<'a> {
+    /// The window.
+    pub window: &'a Window,
+    /// Its final latents.
+    pub latents: &'a Latents,
+    /// What stands around it.
+    pub around: &'a Neighbours,
+    /// The editor's or the last window's sound before it.
+    pub before: Option<&'a Sound>,
+    /// Its number.
+    pub index: usize,
+}
+
+impl<'a> Output<'a> {
+    /// Of a job.
+    pub fn new(request: &'a Request, context: &'a Context<'a>, canvas: Canvas, every: usize) -> Self {
+        Self {
+            request,
+            context,
+            canvas,
+            fps: request.rate.as_f64() / every as f64,
+            every,
+            last: VecDeque::new(),
+            sound: vec![Vec::new(); usize::from(request.channels)],
+            examined: Examined::default(),
+            held: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// The last frames made.
+    pub fn last(&self) -> Vec<Arc<Picture>> {
+        self.last.iter().cloned().collect()
+    }
+
+    /// The sound that stands before what is made next: the editor's, then what was made.
+    pub fn sound_so_far(&self) -> Result<Option<Sound>> {
+        if self.sound.first().is_none_or(Vec::is_empty) {
+            return Ok(self.context.tail_sound.clone());
+        }
+        Ok(Some(Sound::new(SAMPLE_RATE, self.sound.clone())?))
+    }
+
+    /// Decodes a window and hands over its frames.
+    pub fn deliver(&mut self, models: &mut Models<'_>, of: &Delivery<'_>, meter: &mut Meter, sink: &mut dyn Sink) -> Result<()> {
+        let range = of.window.frames.range();
+        let frozen = matches!(self.request.task, Task::Retake { keep: shot::Keep::Picture });
+        if let Some(clip) = self.context.clip.filter(|_| frozen) {
+            // The editor's own frames pass through untouched, every one of the timeline's.
+            let end = (of.window.made.end * self.every).min(self.request.total_frames() as usize);
+            for i in of.window.made.start * self.every..end {
+                sink.picture(Picture::clone(&*clip.frame(i)?))?;
+            }
+            meter.step(of.window.made.len(), sink)?;
+        } else {
+            let lock = self.lock(models, of)?;
+            let (size, space) = (self.request.size, self.request.context.colour);
+            let mut index = 0;
+            models.decode(&of.latents.video, self.request.seed, &mut |frames: Tensor| {
+                let count = frames.dims()[0];
+                let (first, last) = (range.start.clamp(index, index + count), range.end.clamp(index, index + count));
+                if first < last {
+                    let wanted = frames.narrow(0, first - index, last - first)?;
+                    for (i, mut picture) in canvas::read(&wanted, &self.canvas, size, space)?.into_iter().enumerate() {
+                        self.examined.look(&picture)?;
+                        lock.apply(first + i - range.start, &mut picture);
+                        self.send(picture, meter, sink)?;
+                    }
+                }
+                index += count;
+                Ok(())
+            })?;
+        }
+        self.deliver_sound(models, of, sink)
+    }
+
+    /// One frame at the model's clock.
+    fn send(&mut self, picture: Picture, meter: &mut Meter, sink: &mut dyn Sink) -> Result<()> {
+        let picture = Arc::new(picture);
+        self.last.push_back(picture.clone());
+        if self.last.len() > HANDLE {
+            self.last.pop_front();
+        }
+        if self.every > 1 {
+            self.held.push(picture);
+        } else if self.sent < self.request.total_frames() as usize {
+            self.sent += 1;
+            sink.picture(Arc::unwrap_or_clone(picture))?;
+        }
+        meter.step(1, sink)
+    }
+
+    /// What the model changed in the editor's own frames on both sides.
+    fn lock(&self, models: &mut Models<'_>, of: &Delivery<'_>) -> Result<Lock> {
+        let frames = &of.window.frames;
+        let space = self.request.context.colour;
+        let none = || Lock::new(None, None, space, frames.made);
+        let joins = self.request.task.joins();
+        if !joins.0 && !joins.1 && of.index == 0 {
+            return Ok(none());
+        }
+        let kept = frames.kept();
+        let latent = &of.latents.video;
+        // The last kept latent frames of the tail, with one before them for the decoder to begin with.
+        let tail = kept.iter().take_while(|k| **k).count();
+        let start = if tail > 0 {
+            let from = tail.saturating_sub(SEEN + 1);
+            let seen = self.seen(models, &latent.narrow(0, from, tail - from)?, from)?;
+            self.pairs(&of.around.tail, seen, |frame| (frame + of.around.tail.len()).checked_sub(frames.tail), frames.tail)?
+        } else {
+            None
+        };
+        let head = kept.len() - kept.iter().rev().take_while(|k| **k).count();
+        let first_head = frames.range().end;
+        let end = if head < kept.len() && frames.head > 0 {
+            let from = head.saturating_sub(1);
+            let count = (SEEN + 1).min(kept.len() - from);
+            let seen = self.seen(models, &latent.narrow(0, from, count)?, from)?;
+            self.pairs(&of.around.head, seen, |frame| frame.checked_sub(first_head), first_head)?
+        } else {
+            None
+        };
+        let side = |s: &Option<Pairs>| s.as_ref().map(|s| (s.real.clone(), s.seen.clone(), s.touching));
+        let (start, end) = (side(&start), side(&end));
+        fn view(s: &(Vec<Arc<Picture>>, Vec<Picture>, usize)) -> Side<'_> {
+            Side { real: s.0.iter().map(|p| &**p).collect(), seen: s.1.iter().collect(), touching: s.2 }
+        }
+        Ok(Lock::new(start.as_ref().map(view).as_ref(), end.as_ref().map(view).as_ref(), space, frames.made))
+    }
+
+    /// Decodes some latent frames alone; pictures by their frame of the clip. What the first one gives is left out, it has no past.
+    fn seen(&self, models: &mut Models<'_>, latent: &Tensor, from: usize) -> Result<Vec<(usize, Picture)>> {
+        let (size, space) = (self.request.size, self.request.context.colour);
+        let mut out = Vec::new();
+        let mut index = 0;
+        models.decode(latent, self.request.seed, &mut |frames: Tensor| {
+            for picture in canvas::read(&frames, &self.canvas, size, space)? {
+                // Frame 0 is the first latent's, the next eight are the second's.
+                if index > 0 || from == 0 {
+                    let frame = if index == 0 { 0 } else { latent_frames(from + 1).start + index - 1 };
+                    out.push((frame, picture));
+                }
+                index += 1;
+            }
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Those that are the editor's, beside the editor's; `edge` is the clip's frame at the seam.
+    fn pairs(
+        &self,
+        own: &[Arc<Picture>],
+        seen: Vec<(usize, Picture)>,
+        number: impl Fn(usize) -> Option<usize>,
+        edge: usize,
+    ) -> Result<Option<Pairs>> {
+        let mut pairs = Pairs { real: Vec::new(), seen: Vec::new(), touching: 0 };
+        let mut nearest = usize::MAX;
+        for (frame, picture) in seen {
+            if let Some(real) = number(frame).and_then(|i| own.get(i)) {
+                let distance = frame.abs_diff(edge);
+                if distance < nearest {
+                    (nearest, pairs.touching) = (distance, pairs.seen.len());
+                }
+                pairs.real.push(real.clone());
+                pairs.seen.push(picture);
+            }
+        }
+        Ok((!pairs.seen.is_empty()).then_some(pairs))
+    }
+
+    fn deliver_sound(&mut self, models: &mut Models<'_>, of: &Delivery<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let own_stays = matches!(self.request.task, Task::Retake { keep: shot::Keep::Sound });
+        if self.request.sound == SoundMode::None || own_stays {
+            return Ok(());
+        }
+        sink.progress(Stage::Sound, of.index as u64, of.index as u64 + 1)?;
+        let clip = models.voice(&of.latents.sound)?;
+        if clip.channels().iter().flatten().any(|v| !v.is_finite()) {
+            return Err(crate::Error::Broken("the sound came out with values that are no numbers".into()));
+        }
+        let window = of.window;
+        let samples = sample_of(self.request, window.made.end * self.every) - sample_of(self.request, window.made.start * self.every);
+        let last = window.made.end * self.every >= self.request.total_frames() as usize;
+        let joins = self.request.task.joins();
+        let cut = hearing::Cut {
+            frames: &window.frames,
+            fps: self.fps,
+            samples,
+            channels: usize::from(self.request.channels),
+            tail: of.before.filter(|_| joins.0 || of.index > 0),
+            head: self.context.head_sound.as_ref().filter(|_| joins.1 && last),
+        };
+        let made = hearing::cut(&clip, &cut)?;
+        for (all, made) in self.sound.iter_mut().zip(made.into_channels()) {
+            all.extend(made);
+        }
+        Ok(())
+    }
+
+    /// Hands over what came last: frames in between, the sound, the figures.
+    pub fn finish(mut self, guess: Option<&dyn shot::Engine>, sink: &mut dyn Sink) -> Result<()> {
+        if !self.held.is_empty() {
+            self.between(guess, sink)?;
+        }
+        let near: Vec<Arc<Picture>> = [self.context.tail.map(|t| (t, t.count().saturating_sub(1))), self.context.head.map(|h| (h, 0))]
+            .into_iter()
+            .flatten()
+            .filter(|(frames, _)| frames.count() > 0)
+            .map(|(frames, i)| frames.frame(i))
+            .collect::<std::result::Result<_, _>>()?;
+        let near: Vec<&Picture> = near.iter().map(|p| &**p).collect();
+        self.examined.accept(near.iter().any(|p| shows_something(p)))?;
+        for figure in self.examined.figures(&near) {
+            if let ("sharpness" | "grain", off) = (figure.name.as_str(), (figure.value - 1.0).abs())
+                && off > 0.1
+            {
+                let way = if figure.value < 1.0 { "less" } else { "more" };
+                sink.note(format!("{} by {:.0} % {way} than the neighbours'", figure.name, off * 100.0));
+            }
+            sink.figure(figure);
+        }
+        let samples = usize::try_from(self.request.total_samples().0).unwrap_or(0);
+        if self.sound.first().is_some_and(|c| !c.is_empty()) {
+            self.sound.iter_mut().for_each(|c| c.resize(samples, 0.0));
+            sink.sound(Sound::new(SAMPLE_RATE, self.sound)?)?;
+            sink.progress(Stage::Sound, 1, 1)?;
+        }
+        Ok(())
+    }
+
+    /// The frames between those of the model, where the timeline has more.
+    fn between(&mut self, guess: Option<&dyn shot::Engine>, sink: &mut dyn Sink) -> Result<()> {
+        let total = self.request.total_frames() as usize;
+        let held = std::mem::take(&mut self.held);
+        let task = Task::Retime { num: self.every as u32, den: 1 };
+        match guess {
+            Some(engine) if held.len() > 1 => {
+                let frames = (held.len() * self.every) as u32;
+                let request = Request { task, frames, handles: 0, sound: SoundMode::None, storyboard: Vec::new(), ..self.request.clone() };
+                let context = Context { clip: Some(&held), ..Context::default() };
+                let mut first = super::clip::First { sink, left: total };
+                engine.generate(&request, &context, &mut first)?;
+                sink.note(format!("one frame in {} is the model's, those between are interpolated", self.every));
+            }
+            _ => {
+                for i in 0..total {
+                    let picture =
+                        held.get(i / self.every).or(held.last()).ok_or_else(|| crate::Error::Unfit("no frame was made".into()))?;
+                    sink.picture(Picture::clone(picture))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Latent frames of each side that are decoded to see what the model changed.
+const SEEN: usize = 2;
+
+struct Pairs {
+    real: Vec<Arc<Picture>>,
+    seen: Vec<Picture>,
+    touching: usize,
+}
+
+fn shows_something(picture: &Picture) -> bool {
+    let (low, high) = picture.pixels().iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), p| (l.min(p[1]), h.max(p[1])));
+    high - low > 0.02
+}
+
+/// The sample at which a frame of the shot begins, counted from its first.
+pub fn sample_of(request: &Request, frame: usize) -> usize {
+    let first = request.first_frame().0;
+    let frame = frame.min(request.total_frames() as usize) as i64;
+    let at = |frame: i64| request.rate.sample_at(FrameIndex(frame)).0;
+    usize::try_from(at(first + frame) - at(first)).unwrap_or(0)
+}
