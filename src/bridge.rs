@@ -12,11 +12,11 @@ use crate::shoot::{self, Shoot};
 use crate::tell::Teller;
 
 /// Frames of each neighbour that an engine may see.
-pub const SIDE_FRAMES: i64 = 25;
+pub const SIDE_FRAMES: i64 = 32;
 
 /// Runs the command.
 pub fn run(args: &Bridge, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     if let Some(file) = &args.common.context {
         let request = crate::context_file::request(&place.tools, file, Task::Bridge, args.length, &args.common)?;
         let shoot = Shoot { common: &args.common, out: &args.out, depth: media::Depth::Sixteen, before: None, after: None };

@@ -87,6 +87,18 @@ pub enum SoundArg {
     None,
 }
 
+/// How much time to spend.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum QualityArg {
+    /// The fastest that shows the idea
+    Draft,
+    /// Good enough to choose by; `pickup takes promote` makes the full picture of it
+    Preview,
+    /// The best
+    #[default]
+    Final,
+}
+
 /// The form of frames in a folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
@@ -110,6 +122,12 @@ pub struct Common {
     /// What it should not show
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub negative: String,
+    /// What it should show from frame N on, for engines that follow a storyboard; may be given again
+    #[arg(long, value_name = "N=TEXT")]
+    pub beat: Vec<AtFrame>,
+    /// A still that it should show at frame N; may be given again
+    #[arg(long, value_name = "N=FILE")]
+    pub keyframe: Vec<AtFrame>,
     /// Takes of one shot differ in nothing else
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -125,6 +143,9 @@ pub struct Common {
     /// Sound of what is made
     #[arg(long, value_name = "MODE", value_enum, default_value_t)]
     pub sound: SoundArg,
+    /// How much time to spend
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub quality: QualityArg,
     /// Form of the frames when OUT is a folder
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub format: FormatArg,
@@ -140,9 +161,134 @@ pub struct Common {
     /// Where takes are kept (else the environment variable PICKUP_TAKES, else the user's data folder)
     #[arg(long, value_name = "FOLDER")]
     pub takes_dir: Option<PathBuf>,
+    /// The model behind an engine.
+    #[command(flatten)]
+    pub model: Model,
     /// How events are told
     #[command(flatten)]
     pub tell: Tell,
+}
+
+/// Something at a frame of the shot: `48=the door opens`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtFrame {
+    /// The frame, counted from 0.
+    pub frame: u32,
+    /// What comes after the equals sign.
+    pub what: String,
+}
+
+impl std::str::FromStr for AtFrame {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(n, what)| Some((n.trim().parse().ok()?, what.trim())));
+        match parts {
+            Some((frame, what)) if !what.is_empty() => Ok(Self { frame, what: what.to_owned() }),
+            _ => Err("write the frame, an equals sign and what belongs there, such as 48=the door opens".to_owned()),
+        }
+    }
+}
+
+/// The model behind the ltx engine.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of the ltx engine")]
+pub struct Model {
+    /// A checkpoint: a name of `pickup weights list`, or a folder or file of one; chooses the ltx engine
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub weights: Option<String>,
+    /// A LoRA for it, FILE or FILE:STRENGTH; may be given again
+    #[arg(long, value_name = "FILE[:X]")]
+    pub lora: Vec<Lora>,
+    /// What does the arithmetic: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub device: Device,
+    /// Most memory it may take, such as 12GiB
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Memory>,
+}
+
+/// A LoRA and how strongly it acts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lora {
+    /// The file.
+    pub path: PathBuf,
+    /// 1 as it was trained.
+    pub strength: f32,
+}
+
+impl std::str::FromStr for Lora {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (path, strength) = match text.rsplit_once(':') {
+            Some((path, x)) if x.parse::<f32>().is_ok() => (path, x.parse().unwrap_or(1.0)),
+            _ => (text, 1.0),
+        };
+        if path.is_empty() || !(-4.0..=4.0).contains(&strength) {
+            return Err("give a file, and if need be a strength from -4 to 4 after a colon".to_owned());
+        }
+        Ok(Self { path: path.into(), strength })
+    }
+}
+
+/// What does the arithmetic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The best that is there.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A CUDA card by its number.
+    Cuda(u32),
+}
+
+impl std::str::FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "cuda" => Self::Cuda(0),
+            other => {
+                let number = other.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+                Self::Cuda(number.ok_or_else(|| format!("'{other}' is not a device: use auto, cpu, cuda or cuda:N"))?)
+            }
+        })
+    }
+}
+
+/// An amount of memory in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub u64);
+
+impl std::str::FromStr for Memory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(&str, u64); 9] = [
+            ("kib", 1 << 10),
+            ("mib", 1 << 20),
+            ("gib", 1 << 30),
+            ("kb", 1000),
+            ("mb", 1_000_000),
+            ("gb", 1_000_000_000),
+            ("k", 1 << 10),
+            ("m", 1 << 20),
+            ("g", 1 << 30),
+        ];
+        let bad = || format!("'{text}' is not an amount of memory: write it as 12GiB or 800MiB");
+        let lower = text.trim().to_ascii_lowercase();
+        let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((lower.strip_suffix(name)?, *unit))).unwrap_or((&lower, 1));
+        let number: f64 = number.trim().parse().map_err(|_| bad())?;
+        let bytes = number * unit as f64;
+        if !bytes.is_finite() || !(1e6..1e15).contains(&bytes) {
+            return Err(bad());
+        }
+        Ok(Self(bytes as u64))
+    }
 }
 
 /// How events are told.
@@ -470,6 +616,8 @@ pub enum TakesCommand {
     List(TakesList),
     /// Everything about one take, its files checked
     Show(TakesShow),
+    /// Make the full picture of a light take (--quality draft or preview) that was chosen
+    Promote(TakesPromote),
 }
 
 /// `pickup takes list`
@@ -494,6 +642,28 @@ pub struct TakesShow {
     /// The manifest as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `pickup takes promote`
+#[derive(Debug, Args)]
+pub struct TakesPromote {
+    /// The light take's id, from `pickup takes list`
+    pub id: String,
+    /// Where takes are kept
+    #[arg(long, value_name = "FOLDER")]
+    pub takes_dir: Option<PathBuf>,
+    /// The model that made it
+    #[command(flatten)]
+    pub model: Model,
+    /// Form of the frames when OUT is a folder
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub format: FormatArg,
+    /// How events are told
+    #[command(flatten)]
+    pub tell: Tell,
+    /// .mov, .mp4 (preview), or a folder; without it the take stands in the store alone
+    #[arg(short, value_name = "OUT")]
+    pub out: Option<PathBuf>,
 }
 
 /// `pickup doctor`

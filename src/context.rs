@@ -12,6 +12,8 @@ pub struct Decoded {
     clip: Option<media::Clip>,
     like: Vec<Vec<Arc<Picture>>>,
     still: Option<Arc<Picture>>,
+    keyframes: Vec<(u32, Arc<Picture>)>,
+    latents: Option<Vec<u8>>,
     tail_sound: Option<Sound>,
     head_sound: Option<Sound>,
     kept: Kept,
@@ -48,15 +50,9 @@ impl Decoded {
                 _ => None,
             },
             like: refs.like.iter().map(|c| spread(tools, request, c)).collect::<Result<_, _>>()?,
-            still: match &refs.still {
-                Some(path) => {
-                    let mut still = tools.still(path)?;
-                    still.heal();
-                    convert(&mut still, still_space(path), refs.colour);
-                    Some(Arc::new(still))
-                }
-                None => None,
-            },
+            still: refs.still.as_deref().map(|path| still(tools, path, refs.colour)).transpose()?,
+            keyframes: refs.keyframes.iter().map(|k| Ok((k.frame, still(tools, &k.path, refs.colour)?))).collect::<Result<_, Fault>>()?,
+            latents: refs.latents.as_deref().map(latents).transpose()?,
             kept: keep(tools, request)?,
             tail_sound: sound(&refs.tail.sound)?,
             head_sound: sound(&refs.head.sound)?,
@@ -72,6 +68,8 @@ impl Decoded {
             clip_sound: self.kept.sound.clone(),
             like: self.like.iter().map(|f| f as &dyn Frames).collect(),
             still: self.still.clone(),
+            keyframes: self.keyframes.clone(),
+            latents: self.latents.clone(),
             tail_sound: self.tail_sound.clone(),
             head_sound: self.head_sound.clone(),
         }
@@ -101,7 +99,7 @@ impl Decoded {
 
     /// Whether any camera frame is seen.
     pub fn has_pictures(&self) -> bool {
-        self.tail.is_some() || self.head.is_some() || self.still.is_some() || !self.like.is_empty()
+        self.tail.is_some() || self.head.is_some() || self.still.is_some() || !self.keyframes.is_empty() || !self.like.is_empty()
     }
 
     /// The hash of all that the engine sees: decoded values, so that a moved or rewrapped file is the same context.
@@ -127,6 +125,13 @@ impl Decoded {
         }
         if let Some(still) = &self.still {
             picture(&mut hasher, still);
+        }
+        for (frame, still) in &self.keyframes {
+            hasher.update(&frame.to_le_bytes());
+            picture(&mut hasher, still);
+        }
+        if let Some(latents) = &self.latents {
+            hasher.update(latents);
         }
         for sound in self.tail_sound.iter().chain(&self.head_sound) {
             hasher.update(&(sound.len() as u64).to_le_bytes());
@@ -186,6 +191,24 @@ fn convert(picture: &mut Picture, from: ColourSpace, to: ColourSpace) {
     if from != to {
         colour::convert(picture.pixels_mut(), from, to);
     }
+}
+
+/// A still in the context's colour space.
+fn still(tools: &media::Tools, path: &std::path::Path, colour: ColourSpace) -> Result<Arc<Picture>, Fault> {
+    let mut still = tools.still(path)?;
+    still.heal();
+    convert(&mut still, still_space(path), colour);
+    Ok(Arc::new(still))
+}
+
+fn latents(path: &std::path::Path) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path).map_err(|e| {
+        Fault::new(
+            shot::Code::Input,
+            format!("{} cannot be read: {e}", path.display()),
+            "the take keeps no latents to go on from: make it again with an engine that does",
+        )
+    })
 }
 
 /// A still file is sRGB unless it is one of the scene-linear kind.

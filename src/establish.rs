@@ -10,7 +10,7 @@ use crate::tell::Teller;
 
 /// Runs the command.
 pub fn run(args: &Establish, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     let mut request = Request::new(Task::Establish, place::frames(args.length, args.rate)?, args.rate, args.size);
     place::apply(&mut request, &args.common, HANDLES);
     request.context.colour = args.common.colour.unwrap_or(ColourSpace::Rec709);

@@ -3,7 +3,6 @@
 use shot::request::End;
 use shot::{Cancel, Fault, FrameIndex, Request, Side, Task};
 
-use crate::bridge::SIDE_FRAMES;
 use crate::cli::{EndArg, Extend};
 use crate::deliver::{self, Neighbour};
 use crate::insert::HANDLES;
@@ -12,11 +11,11 @@ use crate::shoot::{self, Shoot};
 use crate::tell::Teller;
 
 /// Frames of the shot that an extension may look through for a loop.
-const LOOP_FRAMES: i64 = 4 * SIDE_FRAMES;
+const LOOP_FRAMES: i64 = 100;
 
 /// Runs the command.
 pub fn run(args: &Extend, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     let known = Known::probe(&place.tools, &args.clip.0, args.common.colour)?;
     let frames = place::frames(args.length, known.info.rate)?;
     let at = match args.at {

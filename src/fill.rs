@@ -17,7 +17,7 @@ use crate::tell::Teller;
 
 /// Runs the command.
 pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     let mut cut = Cut::read(&args.cut)?;
     let survey = cut.survey(&|path| path.exists())?;
     survey.remarks.iter().for_each(|r| teller.note(r));

@@ -14,7 +14,7 @@ pub const HANDLES: u32 = 24;
 
 /// Runs the command.
 pub fn run(args: &Insert, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     let (mut request, depth) = match (&args.cut, &args.at, &args.common.context) {
         (Some(cut), Some(at), _) => at_timecode(args, cut, at, &place)?,
         (_, _, Some(file)) => {

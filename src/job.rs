@@ -7,9 +7,10 @@ use shot::{Cancel, Engine, Fault, FrameIndex, Key, Picture, Request, SoundMode, 
 use takes::exr::FrameTags;
 use takes::{Claimed, Store, Stored};
 
+use crate::cli::Model;
 use crate::context::Decoded;
 use crate::engines;
-use crate::sink::{Made, TakeSink};
+use crate::sink::{Made, Of, TakeSink};
 
 /// Longest side of a poster, in pixels.
 const POSTER_SIDE: u32 = 960;
@@ -20,6 +21,8 @@ pub trait Watch {
     fn progress(&mut self, stage: Stage, done: u64, of: u64);
     /// Something the editor should know.
     fn note(&mut self, text: &str);
+    /// A rough picture of what is being made stands in a file.
+    fn preview(&mut self, _path: &std::path::Path) {}
 }
 
 /// What jobs need beside the request.
@@ -28,6 +31,8 @@ pub struct Place {
     pub tools: media::Tools,
     /// Where takes are kept.
     pub store: Store,
+    /// The model behind the ltx engine.
+    pub model: Model,
 }
 
 /// A finished job.
@@ -41,7 +46,7 @@ pub struct Finished {
 /// Makes what `request` asks for, or finds it made.
 pub fn make(place: &Place, request: &Request, watch: &mut dyn Watch, cancel: &Cancel) -> Result<Finished, Fault> {
     request.check()?;
-    let engine = engines::choose(request)?;
+    let engine = engines::choose(request, &place.model)?;
     watch.progress(Stage::Context, 0, 1);
     let context = Decoded::read(&place.tools, request, engine.handle_frames(request))?;
     cancel.check()?;
@@ -80,6 +85,7 @@ fn generate(
     cancel: &Cancel,
 ) -> Result<Stored, Fault> {
     let publication = place.store.begin(&ids.key.take_id())?;
+    let unfinished = place.store.unfinished(&ids.key.take_id());
     let broken = Mutex::new(None);
     let made = std::thread::scope(|scope| -> Result<Made, Fault> {
         // Compressing a frame costs about as much as making one: a thread of its own, two frames ahead at most.
@@ -99,7 +105,8 @@ fn generate(
                 }
             })
             .map_err(|e| Fault::internal(format!("no thread could be started: {e}")))?;
-        let mut sink = TakeSink::new(request, context, engine.is_trained(), send, broken, watch, cancel);
+        let of = Of { request, context, trained: engine.is_trained(), frames: send, broken, unfinished: &unfinished };
+        let mut sink = TakeSink::new(of, watch, cancel);
         engine.generate(request, &context.view(), &mut sink)?;
         sink.finish()
     })?;
@@ -116,12 +123,16 @@ fn generate(
     if let Some(poster) = &made.poster {
         media::poster(&publication.folder().join(takes::POSTER), poster, POSTER_SIDE)?;
     }
+    for (name, bytes) in &made.kept {
+        publication.keep(name, bytes)?;
+    }
     cancel.check()?;
     let take = crate::sink::manifest(request, engine, context, &ids, made);
     for note in &take.notes {
         watch.note(note);
     }
     let stored = publication.publish(take)?;
+    unfinished.forget();
     watch.progress(Stage::Publish, 1, 1);
     Ok(stored)
 }

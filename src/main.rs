@@ -20,6 +20,7 @@ mod job;
 mod matching;
 mod place;
 mod program;
+mod promote;
 mod retake;
 mod retime;
 mod shoot;
@@ -79,7 +80,7 @@ fn run(command: &Command, tell: Tell, cancel: &Cancel) -> Result<(), Fault> {
         Command::Sound(a) => sound_only::run(a, &mut teller("sound"), cancel),
         Command::Match(a) => matching::run(a, &mut teller("match"), cancel),
         Command::Fill(a) => fill::run(a, &mut teller("fill"), cancel),
-        Command::Takes(a) => takes_command::run(a),
+        Command::Takes(a) => takes_command::run(a, cancel),
         Command::Weights(a) => weights_command::run(a, cancel),
         Command::Doctor(a) => doctor::run(a),
         Command::Worker => worker_mode::run(),
@@ -101,6 +102,7 @@ fn tell_of(command: &Command) -> Tell {
         Command::Takes(a) => json(match &a.command {
             cli::TakesCommand::List(l) => l.json,
             cli::TakesCommand::Show(s) => s.json,
+            cli::TakesCommand::Promote(p) => return p.tell,
         }),
         Command::Weights(a) => a.command.tell(),
         Command::Doctor(a) => json(a.json),

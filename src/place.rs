@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use shot::{ClipRef, Code, ColourSpace, Fault, FrameIndex, Rate, Request, Seconds, SoundMode, SoundRef, Span, Timecode};
+use shot::{
+    Beat, ClipRef, Code, ColourSpace, Fault, FrameIndex, Keyframe, Quality, Rate, Request, Seconds, SoundMode, SoundRef, Span, Timecode,
+};
 
-use crate::cli::{Common, Length, SoundArg};
+use crate::cli::{AtFrame, Common, Length, QualityArg, SoundArg};
 use crate::job::Place;
 
 /// Sound context on each side, in seconds: long enough to hear an ambience, short enough not to reach into another scene.
 const SOUND_CONTEXT: f64 = 10.0;
 
 /// Finds the tools and opens the take store.
-pub fn open(takes_dir: Option<&Path>) -> Result<Place, Fault> {
-    Ok(Place { tools: media::Tools::find()?, store: store(takes_dir)? })
+pub fn open(common: &Common) -> Result<Place, Fault> {
+    Ok(Place { tools: media::Tools::find()?, store: store(common.takes_dir.as_deref())?, model: common.model.clone() })
 }
 
 /// Opens the take store: the folder given, else PICKUP_TAKES, else the user's data folder.
@@ -108,9 +110,22 @@ pub fn frames(length: Length, rate: Rate) -> Result<u32, Fault> {
 pub fn apply(request: &mut Request, common: &Common, handles: u32) {
     request.prompt.clone_from(&common.prompt);
     request.negative.clone_from(&common.negative);
+    request.storyboard = common.beat.iter().map(|b| Beat { frame: b.frame, prompt: b.what.clone() }).collect();
+    request.storyboard.sort_by_key(|b| b.frame);
+    let still = |k: &AtFrame| {
+        let path = PathBuf::from(&k.what);
+        Keyframe { frame: k.frame, path: std::path::absolute(&path).unwrap_or(path) }
+    };
+    request.context.keyframes = common.keyframe.iter().map(still).collect();
+    request.context.keyframes.sort_by_key(|k| k.frame);
     request.seed = common.seed;
     request.handles = common.handles.unwrap_or(handles);
     request.engine = common.engine.0.clone();
+    request.quality = match common.quality {
+        QualityArg::Draft => Quality::Draft,
+        QualityArg::Preview => Quality::Preview,
+        QualityArg::Final => Quality::Final,
+    };
     request.motion = common.motion;
     request.camera = common.camera;
     request.sound = match common.sound {

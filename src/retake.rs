@@ -12,7 +12,7 @@ use crate::tell::Teller;
 
 /// Runs the command.
 pub fn run(args: &Retake, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
-    let place = place::open(args.common.takes_dir.as_deref())?;
+    let place = place::open(&args.common)?;
     let known = Known::probe(&place.tools, &args.clip.0, args.common.colour)?;
     let (whole, span) = (known.span()?, args.span);
     if span.start() < whole.start() || span.end() > whole.end() {

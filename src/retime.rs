@@ -17,7 +17,7 @@ pub fn run(args: &Retime, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fa
     let plan = Plan::new(args, &known)?;
     let request = plan.request(args, &known)?;
     request.check()?;
-    let engine = engines::choose(&request)?;
+    let engine = engines::choose(&request, &args.common.model)?;
     let span = known.span()?;
     let clip = tools.open(&known.part(span.start().0, span.end().0, known.info.colour)?, &media::Conform::default())?;
     let spec = media::DeliverySpec {

@@ -6,10 +6,14 @@ use std::sync::mpsc::SyncSender;
 use parking_lot::Mutex;
 use shot::take::{Provenance, SourceType, TAKE_VERSION};
 use shot::{Cancel, Code, Engine, Fault, Figure, Frames, Picture, Request, Samples, Sink, Sound, Stage, Take};
+use takes::Unfinished;
 
 use crate::context::{Decoded, Kept};
 use crate::figures::Seams;
 use crate::job::{Ids, Watch};
+
+/// Longest side of a preview, in pixels.
+const PREVIEW_SIDE: u32 = 512;
 
 /// What came out of an engine beside the frames that are written already.
 pub struct Made {
@@ -23,6 +27,24 @@ pub struct Made {
     pub notes: Vec<String>,
     /// Whether the pictures are a card.
     pub card: bool,
+    /// Files of the engine's own, by name.
+    pub kept: Vec<(String, Vec<u8>)>,
+}
+
+/// What a sink is for.
+pub struct Of<'a> {
+    /// What was asked.
+    pub request: &'a Request,
+    /// What the engine sees.
+    pub context: &'a Decoded,
+    /// Whether the engine is a trained model.
+    pub trained: bool,
+    /// Where frames go.
+    pub frames: SyncSender<(u32, Arc<Picture>)>,
+    /// The writer's fault, once it has one.
+    pub broken: &'a Mutex<Option<Fault>>,
+    /// Where the state of a job stays that is killed.
+    pub unfinished: &'a Unfinished,
 }
 
 /// The sink of one job.
@@ -35,6 +57,7 @@ pub struct TakeSink<'a> {
     seams: Seams,
     colour: ColourLock<'a>,
     kept: &'a Kept,
+    unfinished: &'a Unfinished,
     count: u32,
     made: Made,
 }
@@ -47,16 +70,9 @@ enum ColourLock<'a> {
 }
 
 impl<'a> TakeSink<'a> {
-    /// A sink that sends its frames to `frames`; `broken` holds the writer's fault once it has one.
-    pub fn new(
-        request: &'a Request,
-        context: &'a Decoded,
-        trained: bool,
-        frames: SyncSender<(u32, Arc<Picture>)>,
-        broken: &'a Mutex<Option<Fault>>,
-        watch: &'a mut dyn Watch,
-        cancel: &'a Cancel,
-    ) -> Self {
+    /// A sink of a job.
+    pub fn new(of: Of<'a>, watch: &'a mut dyn Watch, cancel: &'a Cancel) -> Self {
+        let Of { request, context, trained, frames, broken, unfinished } = of;
         // The draft's bridges are made of the neighbours' own pixels: there is nothing to match.
         let foreign = trained || matches!(request.task, shot::Task::Insert);
         let lock = foreign && request.colour_match > 0.0 && !context.looks().is_empty();
@@ -69,8 +85,9 @@ impl<'a> TakeSink<'a> {
             seams: Seams::new(context.tail_frame().cloned(), context.head_frame().cloned(), request.task.joins()),
             colour: if lock { ColourLock::Waiting(context) } else { ColourLock::Off },
             kept: context.kept(),
+            unfinished,
             count: 0,
-            made: Made { sound: None, poster: None, figures: Vec::new(), notes: Vec::new(), card: false },
+            made: Made { sound: None, poster: None, figures: Vec::new(), notes: Vec::new(), card: false, kept: Vec::new() },
         }
     }
 
@@ -169,6 +186,33 @@ impl Sink for TakeSink<'_> {
         if !self.made.notes.contains(&note) {
             self.made.notes.push(note);
         }
+    }
+
+    fn preview(&mut self, picture: &Picture) {
+        // Nobody's take fails because nobody could look at it meanwhile.
+        let written = self.unfinished.preview().map_err(Fault::from).and_then(|path| {
+            media::poster(&path, picture, PREVIEW_SIDE)?;
+            Ok(path)
+        });
+        match written {
+            Ok(path) => self.watch.preview(&path),
+            Err(fault) => log::warn!("no preview: {fault}"),
+        }
+    }
+
+    fn keep(&mut self, name: &str, bytes: Vec<u8>) {
+        self.made.kept.push((name.to_owned(), bytes));
+    }
+
+    fn remember(&mut self, state: &[u8]) -> Result<(), Fault> {
+        Ok(self.unfinished.remember(state)?)
+    }
+
+    fn remembered(&mut self) -> Option<Vec<u8>> {
+        self.unfinished.remembered().unwrap_or_else(|e| {
+            log::warn!("the state of the last run is lost: {e}");
+            None
+        })
     }
 }
 

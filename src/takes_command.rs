@@ -1,13 +1,15 @@
 //! `pickup takes`: look at the takes that were made.
 
-use shot::{Code, Fault, Take, TakeId};
+use shot::{Cancel, Code, Fault, Take, TakeId};
 
 use crate::cli::{Takes, TakesCommand, TakesList, TakesShow};
 use crate::place;
+use crate::tell::Teller;
 
 /// Runs the command.
-pub fn run(args: &Takes) -> Result<(), Fault> {
+pub fn run(args: &Takes, cancel: &Cancel) -> Result<(), Fault> {
     match &args.command {
+        TakesCommand::Promote(promote) => crate::promote::run(promote, &mut Teller::new(promote.tell, "promote"), cancel),
         TakesCommand::List(list) => self::list(list),
         TakesCommand::Show(show) => self::show(show),
     }

@@ -89,6 +89,11 @@ impl Teller {
         self.line(&format!("{}: {}", self.what, path.display()));
     }
 
+    /// A sentence at the end.
+    pub fn say(&mut self, text: &str) {
+        self.line(&format!("{}: {text}", self.what));
+    }
+
     /// Facts that only a program wants, as an event of its own.
     pub fn fact(&mut self, name: &str, mut value: Value) {
         if let Some(map) = value.as_object_mut() {
@@ -148,5 +153,9 @@ impl Watch for Teller {
     fn note(&mut self, text: &str) {
         self.event(&json!({"event": "note", "text": text}));
         self.line(&format!("{}: {text}", self.what));
+    }
+
+    fn preview(&mut self, path: &Path) {
+        self.event(&json!({"event": "preview", "path": path}));
     }
 }

@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use shot::{Cancel, Fault, Stage};
 use worker::{Events, Finished, Hello, Job};
 
+use crate::cli::Model;
 use crate::job::{self, Place, Watch};
 
 /// Serves until standard input closes.
@@ -29,7 +30,7 @@ fn one(tools: &Mutex<Option<media::Tools>>, job: &Job, events: &Events, cancel: 
             None => tools.insert(media::Tools::find()?).clone(),
         }
     };
-    let place = Place { tools: found, store: takes::Store::open(store)? };
+    let place = Place { tools: found, store: takes::Store::open(store)?, model: Model::default() };
     let mut wire = Wire { events };
     let done = job::make(&place, &job.request, &mut wire, cancel)?;
     Ok(Finished::Take { id: done.take.take().id.clone(), folder: done.take.folder().to_owned() })
