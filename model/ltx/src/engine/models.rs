@@ -14,18 +14,17 @@ use super::{Ltx, canvas};
 use crate::audio;
 use crate::checkpoint::{Generation, Part, Place};
 use crate::conditioning::State;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::slices;
 use crate::sampling::guidance::Guidance;
 use crate::sampling::model::Prompts;
-use crate::sampling::noise::{Noise, Purpose};
+use crate::sampling::noise::Noise;
 use crate::sampling::sampler::{Method, Sampler, Step};
 use crate::sampling::{Pair, schedule};
 use crate::text::TextEncoder;
 use crate::transformer::Transformer;
 use crate::upsampler::Upsampler;
 use crate::video;
-use crate::video::diffusion::Area;
 
 /// What a picture shall not be where nobody said so.
 const NEGATIVE: &str = "blurry, distorted, low quality, jittery motion, text, watermark, muffled sound";
@@ -303,15 +302,8 @@ impl Decoder {
                 decoder.decode(latent, &tiling, &|| false, take)
             }
             Self::Diffusion(decoder) => {
-                // Noise by its place in the picture: a tile or a longer clip has the noise that the whole would have.
-                let noise = Noise::new(seed);
-                let colours = decoder.config().colours;
-                let mut source = |area: Area| {
-                    let from = [area.frame, area.from[0], area.from[1]].map(|n| n as u32);
-                    let grid = noise.grid_from(Purpose::Pixels, from, [1, area.size[0], area.size[1]], colours)?;
-                    Ok(grid.reshape((area.size[0], area.size[1], colours))?)
-                };
-                decoder.decode_raw(&decoder.denormalise(latent)?, &mut source, take)
+                let tiling = decoder.tiling([frames, rows, columns], budget);
+                decoder.decode(latent, &Noise::new(seed), &tiling, &|| false, take)
             }
         }
     }
@@ -323,14 +315,4 @@ impl Ltx {
         // Half of the budget is for weights on their way through.
         self.options.memory.map_or(4 << 30, |m| m / 2) as usize
     }
-}
-
-/// Refuses what is no number before anybody decodes it.
-pub fn finite(latents: &Latents) -> Result<()> {
-    for (name, tensor) in [("picture", &latents.video), ("sound", &latents.sound)] {
-        if !slices::with(tensor, |v| v.iter().all(|x| x.is_finite()))? {
-            return Err(Error::Broken(format!("the {name} came out of the transformer with values that are no numbers")));
-        }
-    }
-    Ok(())
 }
