@@ -102,6 +102,10 @@ impl<'a> TakeSink<'a> {
         } else {
             self.made.figures.append(&mut self.seams.figures());
         }
+        // The span's own sound stays, whether the engine said anything of it or not.
+        if self.made.sound.is_none() {
+            self.made.sound.clone_from(&self.kept.sound);
+        }
         if let Some(loudness) = self.made.sound.as_ref().and_then(sound::integrated_loudness) {
             self.made.figures.push(Figure { name: "loudness".into(), value: loudness, unit: "LUFS".into() });
         }

@@ -113,7 +113,7 @@ fn a_killed_job_goes_on_from_its_last_step_to_the_same_bytes() {
     let args = |takes: &str| -> Vec<String> {
         let args =
             ["establish", "--prompt", "a pier", "--size", "320x192", "--rate", "24", "--frames", "33", "--handles", "0", "--engine", "ltx"];
-        args.into_iter().chain(["--weights", &weights, "--json", "--takes-dir", takes, "-o", takes]).map(str::to_owned).collect()
+        args.into_iter().chain(["--weights", &weights, "--json", "--takes-dir", takes, "-o", "made"]).map(str::to_owned).collect()
     };
     let whole = s.ok(args("whole"));
     let mut child = s.command(args("killed")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -157,7 +157,24 @@ fn wrong_weights_are_named() {
         ];
         s.fails(1, args)
     };
-    assert!(run("nowhere").contains("nowhere"));
+    let args = [
+        "establish",
+        "--prompt",
+        "x",
+        "--size",
+        "64x64",
+        "--rate",
+        "24",
+        "--frames",
+        "2",
+        "--engine",
+        "ltx",
+        "--weights",
+        "nowhere",
+        "-o",
+        "out",
+    ];
+    assert!(s.fails(2, args).contains("nowhere"));
     let folder = Path::new(&weights);
     let model = folder.join("original/ltx-tiny-distilled-2.3.safetensors");
     let bytes = std::fs::read(&model).unwrap();
