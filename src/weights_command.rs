@@ -1,6 +1,7 @@
 //! `pickup weights`: which checkpoints there are, which are here, and the way between.
 
 pub mod grammar;
+mod quantise;
 mod voice;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -21,6 +22,7 @@ pub fn run(args: &Weights, cancel: &Cancel) -> Result<(), Fault> {
         WeightsCommand::Verify(a) => verify(a, cancel),
         WeightsCommand::Path(a) => path(a),
         WeightsCommand::Rm(a) => remove(a),
+        WeightsCommand::Quantise(a) => quantise::run(a, cancel),
     }
 }
 

@@ -607,3 +607,73 @@ fn removing_asks_and_stays_inside_the_folder() {
     assert!(!mine.exists());
     assert!(said(&b.run(&["rm", "mine", "--yes"])).contains("nothing called mine"));
 }
+
+/// A safetensors file of f32 tensors that look like nothing.
+fn safetensors(tensors: &[(&str, &[usize])]) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".into(), json!({"model_version": "2.3.0", "config": "{}"}));
+    let mut data: Vec<u8> = Vec::new();
+    for (name, shape) in tensors {
+        let start = data.len();
+        let count = shape.iter().product();
+        data.extend(bytes(count, start as u32).iter().flat_map(|b| (f32::from(*b) / 128.0 - 1.0).to_le_bytes()));
+        header.insert((*name).into(), json!({"dtype": "F32", "shape": shape, "data_offsets": [start, data.len()]}));
+    }
+    let header = Value::Object(header).to_string();
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat()
+}
+
+#[test]
+fn smaller_weights_are_made_beside_the_ones_they_are_made_from() {
+    let b = Bench::knowing("https://hub.example", &file());
+    let source = b.path("mine");
+    std::fs::create_dir_all(source.join("text_encoder")).unwrap();
+    let put = |name: &str, tensors: &[(&str, &[usize])]| std::fs::write(source.join(name), safetensors(tensors)).unwrap();
+    put(
+        "big.safetensors",
+        &[
+            ("model.diffusion_model.transformer_blocks.0.attn1.to_q.weight", &[64, 256]),
+            ("model.diffusion_model.proj_out.weight", &[8, 64]),
+        ],
+    );
+    put("text_encoder/model-00001-of-00002.safetensors", &[("language_model.model.layers.0.mlp.up_proj.weight", &[32, 256])]);
+    put("text_encoder/model-00002-of-00002.safetensors", &[("language_model.model.layers.1.mlp.up_proj.weight", &[32, 256])]);
+    put("vae.safetensors", &[("vae.decoder.conv_in.weight", &[4, 4])]);
+    put("look.safetensors", &[("diffusion_model.transformer_blocks.0.attn1.to_q.lora_A.weight", &[4, 256])]);
+    std::fs::write(source.join("text_encoder/model.safetensors.index.json"), "{}").unwrap();
+    std::fs::write(source.join("text_encoder/tokenizer.json"), "{}").unwrap();
+
+    let out = b.run(&["quantise", "mine", "--to", "q8_0", "--json"]);
+    assert!(out.status.success(), "{}", said(&out));
+    let all = events(&out);
+    let made: Vec<_> =
+        of_kind(&all, "quantised").into_iter().map(|e| (e["file"].as_str().unwrap(), e["quantised"].as_u64().unwrap())).collect();
+    assert_eq!(made, [("big-q8_0.gguf", 1), ("text_encoder/model-q8_0.gguf", 2)]);
+    assert!(of_kind(&all, "quantised").iter().all(|e| e["error"].as_f64().unwrap() < 0.01 && e["after"].as_u64() < e["before"].as_u64()));
+    let new = b.path("mine-q8_0");
+    assert_eq!(&std::fs::read(new.join("big-q8_0.gguf")).unwrap()[..4], b"GGUF");
+    for same in ["vae.safetensors", "look.safetensors", "text_encoder/tokenizer.json"] {
+        assert_eq!(std::fs::read(new.join(same)).unwrap(), std::fs::read(source.join(same)).unwrap(), "{same}");
+    }
+    assert!(!new.join("big.safetensors").exists() && !new.join("text_encoder/model.safetensors.index.json").exists());
+    assert!(source.join("big.safetensors").exists());
+    assert!(b.run(&["verify", "mine-q8_0"]).status.success());
+    assert_eq!(String::from_utf8_lossy(&b.run(&["path", "mine-q8_0"]).stdout).trim(), new.to_str().unwrap());
+
+    let again = b.run(&["quantise", "mine", "--to", "q8_0"]);
+    assert!(again.status.code() == Some(2) && said(&again).contains("taken already"), "{}", said(&again));
+    assert!(b.run(&["quantise", "mine", "--to", "q4_k", "--as", "mine-small"]).status.success());
+    let size = |name: &str| std::fs::metadata(b.path(name)).unwrap().len();
+    assert!(size("mine-small/big-q4_k.gguf") < size("mine-q8_0/big-q8_0.gguf"));
+
+    // What cannot be read is named, and nothing is left behind.
+    std::fs::write(source.join("torn.safetensors"), [1, 2, 3]).unwrap();
+    let torn = b.run(&["quantise", "mine", "--to", "q6_k"]);
+    assert!(torn.status.code() == Some(1) && said(&torn).contains("torn.safetensors"), "{}", said(&torn));
+    let left: Vec<_> = std::fs::read_dir(b.path(""))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n.contains("making") || n.contains("q6_k"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -1,6 +1,6 @@
 //! The grammar of `pickup weights`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `pickup weights`
 #[derive(Debug, Args)]
@@ -33,6 +33,8 @@ pub enum WeightsCommand {
     Path(PathOf),
     /// Remove weights from this machine
     Rm(Remove),
+    /// Make weights smaller, so that they fit into less memory
+    Quantise(Quantise),
 }
 
 /// `pickup weights list`
@@ -132,6 +134,41 @@ pub struct Remove {
     pub json: bool,
 }
 
+/// How small quantised weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SmallArg {
+    /// Half of bf16, and as good
+    #[value(name = "q8_0")]
+    Q8,
+    /// Two fifths
+    #[value(name = "q6_k")]
+    Q6,
+    /// Less than a third; it shows in fine detail
+    #[value(name = "q4_k")]
+    Q4,
+}
+
+/// `pickup weights quantise`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Makes a folder of weights of its own, NAME-q8_0 if you do not say otherwise, and leaves NAME as it
+is. The large matrices of the transformer and the text encoder become smaller, in GGUF files; all
+else is taken over without being kept twice. Use it as --weights NAME-q8_0.")]
+pub struct Quantise {
+    /// What to make smaller: a name, or a folder of weights
+    #[arg(value_name = "NAME|FOLDER")]
+    pub name: String,
+    /// How small
+    #[arg(long, value_enum)]
+    pub to: SmallArg,
+    /// What the new weights are called
+    #[arg(long = "as", value_name = "NAME")]
+    pub new_name: Option<String>,
+    /// One JSON event per line
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl WeightsCommand {
     /// Whether events are told as JSON, and whether nothing but errors is said.
     pub fn tell(&self) -> crate::cli::Tell {
@@ -141,6 +178,7 @@ impl WeightsCommand {
             Self::Verify(a) => (a.json, false),
             Self::Path(a) => (a.json, false),
             Self::Rm(a) => (a.json, false),
+            Self::Quantise(a) => (a.json, false),
         };
         crate::cli::Tell { json, quiet }
     }

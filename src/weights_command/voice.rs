@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use shot::Cancel;
-use weights::fetch::{Event, Progress, Watch};
+use weights::fetch::{Doing, Event, Progress, Watch};
 use weights::size;
 
 use crate::cli::Tell;
@@ -33,7 +33,7 @@ pub struct Teller {
     voice: Voice,
     cancel: Cancel,
     told: Option<Instant>,
-    doing: Option<(bool, String)>,
+    doing: Option<(Doing, String)>,
     seen: VecDeque<(Instant, u64)>,
 }
 
@@ -79,7 +79,7 @@ impl Teller {
 
     fn progress(&mut self, p: &Progress<'_>) {
         let now = Instant::now();
-        let doing = (p.is_fetching, p.file.to_owned());
+        let doing = (p.doing, p.file.to_owned());
         let is_new = self.doing.as_ref() != Some(&doing);
         if is_new {
             self.doing = Some(doing);
@@ -97,7 +97,11 @@ impl Teller {
         self.told = Some(now);
         let rate = self.rate();
         let eta = rate.filter(|r| *r > 0.0).map(|r| p.all_of.saturating_sub(p.all_done) as f64 / r);
-        let stage = if p.is_fetching { "fetch" } else { "check" };
+        let stage = match p.doing {
+            Doing::Fetching => "fetch",
+            Doing::Checking => "check",
+            Doing::Making => "make",
+        };
         let event = json!({
             "event": "progress", "stage": stage, "file": p.file, "done": p.done, "of": p.of,
             "all_done": p.all_done, "all_of": p.all_of, "bytes_per_second": rate.map(f64::round), "eta": eta.map(f64::round),
@@ -120,7 +124,11 @@ impl Teller {
 }
 
 fn words(p: &Progress<'_>, rate: Option<f64>, eta: Option<f64>) -> String {
-    let verb = if p.is_fetching { "fetching" } else { "checking" };
+    let verb = match p.doing {
+        Doing::Fetching => "fetching",
+        Doing::Checking => "checking",
+        Doing::Making => "making",
+    };
     let of = p.of.map_or(String::new(), |of| format!(" of {}", size::text(of)));
     let rate = rate.map_or(String::new(), |r| format!(", {}/s", size::text(r as u64)));
     let eta = eta.filter(|s| *s >= 1.0).map_or(String::new(), |s| format!(", {} left", duration(s)));
@@ -172,10 +180,16 @@ mod tests {
 
     #[test]
     fn what_is_told_of_progress_reads_well() {
-        let p =
-            Progress { is_fetching: true, file: "a.safetensors", done: 1_200_000_000, of: Some(42_000_000_000), all_done: 0, all_of: 0 };
+        let p = Progress {
+            doing: Doing::Fetching,
+            file: "a.safetensors",
+            done: 1_200_000_000,
+            of: Some(42_000_000_000),
+            all_done: 0,
+            all_of: 0,
+        };
         assert_eq!(words(&p, Some(25_000_000.0), Some(1632.0)), "fetching a.safetensors: 1.2 GB of 42.0 GB, 25.0 MB/s, 28 min left");
-        assert_eq!(words(&Progress { is_fetching: false, of: None, ..p }, None, None), "checking a.safetensors: 1.2 GB");
+        assert_eq!(words(&Progress { doing: Doing::Checking, of: None, ..p }, None, None), "checking a.safetensors: 1.2 GB");
         assert_eq!((duration(59.6), duration(8000.0)), ("60 s".to_owned(), "2 h 13 min".to_owned()));
     }
 }

@@ -59,11 +59,22 @@ pub enum Event<'a> {
     },
 }
 
+/// What is done with the bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// They come from the network.
+    Fetching,
+    /// They are read and hashed here.
+    Checking,
+    /// They are made here from other weights.
+    Making,
+}
+
 /// How far it is, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    /// Whether bytes come from the network, else they are read and hashed here.
-    pub is_fetching: bool,
+    /// What is done with them.
+    pub doing: Doing,
     /// The file's path in the folder.
     pub file: &'a str,
     /// Bytes of this file.

@@ -15,6 +15,7 @@
 //! 3. [`fetch::get`]: asks the server about every file, checks the room on the disk, takes over files that another checkpoint
 //!    has already, fetches the rest, checks size and hash, and puts each in place by a rename.
 //! 4. [`verify`] reads everything again; [`resolve`] answers `--weights NAME|FOLDER`; [`Library::remove`].
+//! 5. [`Making`]: weights made from others on this machine, such as quantised ones, become a folder like any other.
 //!
 //! Threads: what is here is used from one thread. One thread is started for each request, `weights-network`; it ends with it.
 //!
@@ -23,6 +24,7 @@
 //! put a file in place whose hash is not the one expected, and to invent a figure: what the table does not know is taken from the
 //! server and written down.
 
+mod adopt;
 mod durable;
 pub mod fetch;
 mod home;
@@ -37,6 +39,7 @@ mod table;
 mod verify;
 mod when;
 
+pub use adopt::Making;
 pub use home::{VARIABLE, root};
 pub use hub::Hub;
 pub use library::{Library, State, resolve};

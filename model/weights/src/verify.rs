@@ -9,7 +9,7 @@ use serde::Serialize;
 use shot::{Code, Fault};
 
 use crate::durable;
-use crate::fetch::{Event, Progress, Watch};
+use crate::fetch::{Doing, Event, Progress, Watch};
 use crate::library::Library;
 use crate::part::{self, Hashed};
 use crate::record::{Record, inside};
@@ -98,7 +98,7 @@ pub fn verify(library: &Library, name: &str, watch: &mut dyn Watch, told: &mut d
         let path = inside(&folder, &file);
         let condition = condition(&path, &expected, &mut |done, of| {
             let (all_done, all_of) = (before + done, all.max(before + of));
-            watch.told(Event::Progress(Progress { is_fetching: false, file: &file, done, of: Some(of), all_done, all_of }));
+            watch.told(Event::Progress(Progress { doing: Doing::Checking, file: &file, done, of: Some(of), all_done, all_of }));
             !watch.is_stopped()
         })?;
         before += expected.size.unwrap_or(0);

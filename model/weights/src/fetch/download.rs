@@ -6,7 +6,7 @@ use std::time::Duration;
 use shot::{Code, Fault};
 
 use super::plan::{self, Step};
-use super::{Event, Progress, Watch};
+use super::{Doing, Event, Progress, Watch};
 use crate::hub::Hub;
 use crate::part::{Identity, Part};
 use crate::refusal::{Asked, Refusal};
@@ -42,7 +42,14 @@ impl<'a> Download<'a> {
             Identity { from: step.remote.from(step.file), size: step.remote.size, sha256: step.remote.sha256.clone(), etag: None };
         let file = step.file.to.as_str();
         let part = Part::open(to, identity, &mut |done, of| {
-            watch.told(Event::Progress(Progress { is_fetching: false, file, done, of: Some(of), all_done: all.0 + done, all_of: all.1 }));
+            watch.told(Event::Progress(Progress {
+                doing: Doing::Checking,
+                file,
+                done,
+                of: Some(of),
+                all_done: all.0 + done,
+                all_of: all.1,
+            }));
             !watch.is_stopped()
         })?;
         let known = Known { size: step.remote.size, sha256: step.remote.sha256.clone() };
@@ -169,7 +176,7 @@ impl<'a> Download<'a> {
     fn tell(&self, of: Option<u64>, watch: &mut dyn Watch) {
         let done = self.part.len();
         let all_of = self.all.1.max(self.all.0 + done);
-        watch.told(Event::Progress(Progress { is_fetching: true, file: self.file, done, of, all_done: self.all.0 + done, all_of }));
+        watch.told(Event::Progress(Progress { doing: Doing::Fetching, file: self.file, done, of, all_done: self.all.0 + done, all_of }));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shot::{Code, Fault};
 
-use super::{Event, Progress, Watch};
+use super::{Doing, Event, Progress, Watch};
 use crate::hub::Hub;
 use crate::library::Library;
 use crate::part::{self, Hashed};
@@ -135,7 +135,7 @@ pub fn standing(folder: &Path, record: &Record, file: &Wanted, watch: &mut dyn W
     let Some(expected) = &file.sha256 else { return Ok(None) };
     let mut opened = File::open(&path).map_err(|e| durable::read_fault(&path, &e))?;
     let hashed = part::hash(&mut opened, &mut |done, of| {
-        watch.told(Event::Progress(Progress { is_fetching: false, file: &file.to, done, of: Some(of), all_done: done, all_of: of }));
+        watch.told(Event::Progress(Progress { doing: Doing::Checking, file: &file.to, done, of: Some(of), all_done: done, all_of: of }));
         !watch.is_stopped()
     });
     match hashed.map_err(|e| durable::read_fault(&path, &e))? {
