@@ -12,7 +12,7 @@ const PYTHON: &str = "PICKUP_TORCH_PYTHON";
 /// Generations, heads, layers, channels, sizes, rates and steps that no fixture has. Blocks of 256 values, which 4-bit weights have,
 /// come up in the last.
 const ARGUMENTS: [&str; 3] = [
-    "--flavour 2.0 --seed 5 --latent-ch 6 --heads 3 --layers 3 --text-len 24 --registers 8 --height 96 --width 64 --frames 17 --fps 30 \
+    "--flavour 2.0 --seed 5 --latent-ch 6 --heads 3 --layers 3 --text-len 24 --registers 8 --height 64 --width 96 --frames 17 --fps 30 \
      --audio-latent-ch 2 --prompt dusk",
     "--flavour 2.5 --seed 6 --latent-ch 8 --heads 4 --layers 4 --text-len 32 --registers 16 --height 64 --width 128 --frames 25 --fps 25 \
      --steps 3 --text-layers 5 --text-hidden 48 --negative noise",
