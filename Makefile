@@ -35,6 +35,7 @@ bundle: build
 bench: setup python bundle
 	$(CARGO) build --locked --release -p test-host --bins
 	$(CARGO) build --locked --release -p draft --example retime
+	$(CARGO) build --locked --release -p ltx --example step --example decode
 	@target/python/bin/python tests/bench/report.py $(if $(ONLY),--only $(ONLY))
 
 setup:

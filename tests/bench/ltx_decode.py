@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Decodes one latent with diffusers on PyTorch and with crate ltx, in turn, and prints medians and ratios; then the most memory our
-decode takes as frames grow.
+"""Decodes one latent with diffusers on PyTorch and with crate ltx, in turn, and prints medians and ratios, then the most memory our
+decode takes as frames grow, and all of it once more as a line of JSON.
 
   ltx_decode.py [--repeat 5] [--threads 2] [--decode target/release/examples/decode]
 
@@ -75,6 +75,9 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
     ratio = [a / b for a, b in zip(medians["ltx"], medians["PyTorch"])]
     print(f"{'ratio':10}{ratio[0]:10.2f}{ratio[1]:10.2f}\n")
     print(f"{'frames':>10}{'VmHWM MiB':>12}{'cpu s':>10}")
+    memory = {}
     for frames in args.frames:
         got = ours(folder, "--frames", frames)
+        memory[got["pictures"]] = round(got["vmhwm"] / 2**20, 1)
         print(f"{got['pictures']:10}{got['vmhwm'] / 2**20:12.1f}{got['cpu']:10.3f}")
+    print(json.dumps({"wall_ratio": round(ratio[0], 3), "cpu_ratio": round(ratio[1], 3), "memory": memory}))

@@ -240,7 +240,41 @@ def colour(report, media):
     report.row("colour: left alone, worst clip", max(leave("ours")), "ΔE2000", 1.0, "max", f"MKL {max(leave('MKL')):.2f}")
 
 
-PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour)}
+def torch_bench(program, *rest):
+    """The JSON that a program beside PyTorch prints, and why there is none."""
+    python = os.environ.get("PICKUP_TORCH_PYTHON")
+    if not python:
+        return None, "needs torch, diffusers and safetensors: set PICKUP_TORCH_PYTHON to a python that has them"
+    done = subprocess.run([python, BENCH / program, *map(str, rest)], capture_output=True, text=True)
+    if done.returncode:
+        return None, f"not measured: {(done.stderr.strip().splitlines() or ['no reason given'])[-1][:160]}"
+    return json.loads(done.stdout.strip().splitlines()[-1]), None
+
+
+def ltx(report, _media):
+    """The model's arithmetic beside PyTorch's, on the same random weights in the same run."""
+    examples = RELEASE / "examples"
+    step, why = torch_bench("ltx_step.py", "--step", examples / "step")
+    for key, kind in (("wall_ratio", "wall time"), ("cpu_ratio", "CPU time")):
+        name = f"ltx: one transformer step, 222 M parameters, 2,126 tokens, {kind}"
+        if step is None:
+            report.missing(name, "of PyTorch's", 1.0, "max", why)
+        else:
+            report.row(name, step[key], "of PyTorch's", 1.0, "max", f"ours differs by {step['video_error']:.1e}")
+    decode, why = torch_bench("ltx_decode.py", "--decode", examples / "decode")
+    for key, kind in (("wall_ratio", "wall time"), ("cpu_ratio", "CPU time")):
+        name = f"ltx: VAE decode of 512×320×33, {kind}"
+        if decode is None:
+            report.missing(name, "of PyTorch's", 1.1, "max", why)
+        else:
+            report.row(name, decode[key], "of PyTorch's", 1.1, "max", "medians in one run")
+    if decode is not None:
+        least, most = min(decode["memory"].values()), max(decode["memory"].values())
+        each = ", ".join(f"{frames} frames {mib} MiB" for frames, mib in decode["memory"].items())
+        report.row("ltx: VAE decode, most memory as frames grow fourfold", most / least, "×", 1.1, "max", each)
+
+
+PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx)}
 
 
 def main():

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::ops::slices;
 use crate::sampling::guidance::Guidance;
 use crate::sampling::model::Prompts;
-use crate::sampling::noise::Noise;
+use crate::sampling::noise::{Noise, Purpose};
 use crate::sampling::sampler::{Method, Sampler, Step};
 use crate::sampling::{Pair, schedule};
 use crate::text::TextEncoder;
@@ -295,11 +295,16 @@ impl Decoder {
     }
 
     fn decode(&self, latent: &Tensor, budget: usize, seed: u64, take: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
-        let (frames, rows, columns, _) = latent.dims4()?;
+        let (frames, rows, columns, channels) = latent.dims4()?;
         match self {
             Self::Convolutional(decoder) => {
                 let tiling = decoder.tiling([frames, rows, columns], budget);
-                decoder.decode(latent, &tiling, &|| false, take)
+                if !decoder.wants_noise() {
+                    return decoder.decode(latent, &tiling, &|| false, take);
+                }
+                let noise = Noise::new(seed).grid(Purpose::Pixels, [frames, rows, columns], channels)?;
+                let noise = noise.reshape((frames, rows, columns, channels))?;
+                decoder.decode(&decoder.noisy(latent, &noise)?, &tiling, &|| false, take)
             }
             Self::Diffusion(decoder) => {
                 let tiling = decoder.tiling([frames, rows, columns], budget);
