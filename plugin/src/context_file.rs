@@ -91,13 +91,15 @@ impl ContextFile {
             picture: s.frames.as_ref().map(clip),
             sound: s.sound.as_ref().map(|p| SoundRef { path: self.folder.join(p), start: Seconds(0.0), length: None }),
         };
-        let still = request.context.still.take();
+        let (still, keyframes) = (request.context.still.take(), std::mem::take(&mut request.context.keyframes));
         request.context = References {
             tail: side(&self.tail),
             head: side(&self.head),
             clip: None,
             like: self.like.iter().map(clip).collect(),
             still,
+            latents: None,
+            keyframes,
             colour: colour.unwrap_or(self.colour),
             stage: self.stage,
         };
