@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::checkpoint::weights::Weights;
 use crate::error::{Error, Result};
+use crate::ops::wide::wide;
 
 /// Values of one block of time, so that everything between up and down stays in the cache.
 const BLOCK: usize = 16_384;
@@ -46,7 +47,7 @@ impl Snake {
         let rows = (BLOCK / channels).max(32);
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(rows * channels).enumerate().for_each_init(Scratch::default, |scratch, (index, out)| {
-            pulp::Arch::new().dispatch(|| self.block(x, index * rows, out, scratch));
+            wide(|| self.block(x, index * rows, out, scratch));
         });
         out
     }

@@ -10,7 +10,7 @@ use crate::ops::frame::Frame;
 use crate::ops::gemm::Grid;
 
 /// Pixels that one task computes: enough to make the task worth its start, few enough that every core has several.
-const TASK: usize = 512;
+const TASK: usize = 160;
 
 /// Panels that are packed together from the file before they are used.
 const TOGETHER: usize = 8;

@@ -6,6 +6,7 @@ use crate::checkpoint::Weights;
 use crate::error::Result;
 use crate::ops::activation::sigmoid;
 use crate::ops::frame::Frame;
+use crate::ops::wide::wide;
 
 /// PyTorch's default, which the upsampler keeps.
 const EPSILON: f64 = 1e-5;
@@ -64,7 +65,7 @@ fn channel_sums(data: &[f32], channels: usize) -> Vec<[f64; 2]> {
 
 fn apply(data: &mut [f32], skip: Option<&[f32]>, scale: &[f32], shift: &[f32]) {
     let channels = scale.len();
-    pulp::Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || match skip {
             None => data.chunks_exact_mut(channels).for_each(|pixel| {

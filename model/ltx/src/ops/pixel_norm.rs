@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::ops::activation::sigmoid;
 use crate::ops::frame::Frame;
+use crate::ops::wide::wide;
 
 /// Keeps the division finite where all channels are zero: PixelNorm's default in the authors' package
 /// (ltx_core/model/common/normalization.py at 400fd31).
@@ -102,7 +103,7 @@ pub fn pad(input: &Frame, edge: Edge, before: Before<'_>, out: &mut Frame) {
 
 /// Pixel norm, modulation and SiLU of pixels one after another.
 pub fn activate(input: &[f32], modulation: Option<&Modulation>, channels: usize, out: &mut [f32]) {
-    pulp::Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for (input, out) in input.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {

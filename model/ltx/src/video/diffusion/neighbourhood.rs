@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::ops::activation::exp;
 use crate::ops::gemm::{Target, View, gemm};
 use crate::ops::slices;
+use crate::ops::wide::wide;
 
 /// Rows and columns of a tile on the processor: its places and the union of their windows stay in the cache.
 const TILE: usize = 8;
@@ -133,7 +134,7 @@ fn frame(layout: Layout, channels: usize, queries: &[f32], keys: &[&[f32]], valu
             let [rows, width] = [tile.union[0].len(), tile.union[1].len()];
             for ((row, column), scores) in places_of(tile).zip(scratch.scores.chunks_exact_mut(union)) {
                 let window = [layout.inside(tile, 0, row), layout.inside(tile, 1, column)];
-                pulp::Arch::new().dispatch(|| softmax(scores, rows, width, &window));
+                wide(|| softmax(scores, rows, width, &window));
             }
             let mut out = vec![0.0; places * head];
             let (p, v) = (View::rows(&scratch.scores, places, union), View::rows(&scratch.values, union, head));
