@@ -86,14 +86,22 @@ pub struct Span {
     pub right: usize,
 }
 
-/// Parts of at most `size` that share `overlap`, as even as can be.
+/// Parts of at most `size` that share `overlap`, as even as can be. Where even parts would be so short that three of them met, they
+/// share less.
 pub fn spans(length: usize, size: usize, overlap: usize) -> Vec<Span> {
-    let overlap = overlap.min(size.saturating_sub(1) / 2);
+    let mut overlap = overlap.min(size.saturating_sub(1) / 2);
     if length <= size || size <= 2 * overlap {
         return vec![Span { start: 0, end: length, left: 0, right: 0 }];
     }
-    let count = (length - overlap).div_ceil(size - overlap);
-    let total = length + overlap * (count - 1);
+    let even = |overlap: usize| {
+        let count = (length - overlap).div_ceil(size - overlap);
+        (count, length + overlap * (count - 1))
+    };
+    let (mut count, mut total) = even(overlap);
+    while overlap > 0 && total / count < 2 * overlap {
+        overlap -= 1;
+        (count, total) = even(overlap);
+    }
     let mut start = 0;
     let part = |n: usize| {
         let end = start + total / count + usize::from(n < total % count);
@@ -146,6 +154,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn three_parts_never_meet() {
+        let parts = spans(26, 15, 7);
+        assert!(parts.windows(3).all(|p| p[0].end <= p[2].start), "{parts:?}");
+        assert!(parts.windows(2).all(|p| p[0].end > p[1].start), "{parts:?}");
+    }
 
     proptest! {
         #[test]
