@@ -24,7 +24,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix("--") {
-            Some(name) => drop(options.insert(name.to_owned(), arguments.next().unwrap())),
+            Some(name) => {
+                let Some(value) = arguments.next() else { panic!("--{name} wants a value") };
+                options.insert(name.to_owned(), value);
+            }
             None => free.push(PathBuf::from(argument)),
         }
     }

@@ -8,9 +8,6 @@ use shot::{Fault, SAMPLE_RATE, Sound};
 use super::plan::Frames;
 use crate::error::Result;
 
-/// Latents of sound per second: 16 kHz, hops of 160 samples, four to a latent (notes, §10).
-pub const PER_SECOND: f64 = 25.0;
-
 /// What is known of a clip's sound.
 #[derive(Clone, Debug)]
 pub struct Heard {
@@ -55,7 +52,7 @@ pub fn lay(tail: Option<&Sound>, head: Option<&Sound>, frames: &Frames, fps: f64
 
 /// Latents of a clip's sound.
 pub fn latents(frames: usize, fps: f64) -> usize {
-    ((frames as f64 / fps * PER_SECOND).round() as usize).max(1)
+    crate::audio::latents_for(frames, fps).max(1)
 }
 
 /// For every latent whether all that it stands for is known.

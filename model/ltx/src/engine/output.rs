@@ -131,10 +131,9 @@ impl<'a> Output<'a> {
     fn lock(&self, models: &mut Models<'_>, of: &Delivery<'_>) -> Result<Lock> {
         let frames = &of.window.frames;
         let space = self.request.context.colour;
-        let none = || Lock::new(None, None, space, frames.made);
         let joins = self.request.task.joins();
         if !joins.0 && !joins.1 && of.index == 0 {
-            return Ok(none());
+            return Ok(Lock::new(None, None, space, frames.made));
         }
         let kept = frames.kept();
         let latent = &of.latents.video;
@@ -157,12 +156,7 @@ impl<'a> Output<'a> {
         } else {
             None
         };
-        let side = |s: &Option<Pairs>| s.as_ref().map(|s| (s.real.clone(), s.seen.clone(), s.touching));
-        let (start, end) = (side(&start), side(&end));
-        fn view(s: &(Vec<Arc<Picture>>, Vec<Picture>, usize)) -> Side<'_> {
-            Side { real: s.0.iter().map(|p| &**p).collect(), seen: s.1.iter().collect(), touching: s.2 }
-        }
-        Ok(Lock::new(start.as_ref().map(view).as_ref(), end.as_ref().map(view).as_ref(), space, frames.made))
+        Ok(Lock::new(start.as_ref().map(Pairs::side).as_ref(), end.as_ref().map(Pairs::side).as_ref(), space, frames.made))
     }
 
     /// Decodes some latent frames alone; pictures by their frame of the clip. What the first one gives is left out, it has no past.
@@ -300,6 +294,12 @@ struct Pairs {
     real: Vec<Arc<Picture>>,
     seen: Vec<Picture>,
     touching: usize,
+}
+
+impl Pairs {
+    fn side(&self) -> Side<'_> {
+        Side { real: self.real.iter().map(|p| &**p).collect(), seen: self.seen.iter().collect(), touching: self.touching }
+    }
 }
 
 fn shows_something(picture: &Picture) -> bool {

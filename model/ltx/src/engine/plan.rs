@@ -10,11 +10,13 @@ use std::ops::Range;
 
 use shot::Size;
 
+use crate::conditioning::{VideoGrid, grid};
+
 /// Pixel frames of one latent frame, the first excepted.
-pub const STEP: usize = 8;
+pub const STEP: usize = grid::FRAMES;
 
 /// Pixels of a latent, across and down.
-pub const CELL: u32 = 32;
+pub const CELL: u32 = grid::PIXELS as u32;
 
 /// Frames of each neighbour that are worth seeing: one second at 24 per second.
 pub const HANDLE: usize = 3 * STEP + 1;
@@ -84,7 +86,8 @@ impl Frames {
 
 /// The pixel frames of a latent frame.
 pub const fn latent_frames(k: usize) -> Range<usize> {
-    if k == 0 { 0..1 } else { STEP * k - (STEP - 1)..STEP * k + 1 }
+    let (start, end) = VideoGrid::frames_of(k);
+    start..end
 }
 
 /// How a picture lies on the model's canvas: scaled alike in both directions, then continued to whole cells.
@@ -170,14 +173,11 @@ pub fn frames_per_model_frame(fps: f64) -> u32 {
     (fps / 60.5).ceil().max(1.0) as u32
 }
 
-/// The rate that the positions are told: what lies between 30 and 60 counts as 60, as the reference has it.
-pub fn conditioning_fps(fps: f64) -> f64 {
-    if fps > 30.5 { 60.0 } else { fps }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::conditioning::Clock;
     use proptest::prelude::*;
 
     proptest! {
@@ -233,7 +233,7 @@ mod tests {
     fn the_clock_follows_the_timeline_up_to_sixty() {
         for (fps, n, told) in [(23.976, 1, 23.976), (25.0, 1, 25.0), (30.0, 1, 30.0), (50.0, 1, 60.0), (60.0, 1, 60.0), (120.0, 2, 60.0)] {
             assert_eq!(frames_per_model_frame(fps), n);
-            assert_eq!(conditioning_fps(fps / f64::from(n)), told);
+            assert_eq!(Clock::snapped(fps / f64::from(n)).unwrap().rate(), told);
         }
     }
 }
