@@ -269,9 +269,9 @@ def ltx(report, _media):
         else:
             report.row(name, decode[key], "of PyTorch's", 1.1, "max", "medians in one run")
     if decode is not None:
-        least, most = min(decode["memory"].values()), max(decode["memory"].values())
+        of = {int(frames): mib for frames, mib in decode["memory"].items()}
         each = ", ".join(f"{frames} frames {mib} MiB" for frames, mib in decode["memory"].items())
-        report.row("ltx: VAE decode, most memory as frames grow fourfold", most / least, "×", 1.1, "max", each)
+        report.row("ltx: VAE decode, most memory as frames grow fourfold", of[max(of)] / of[min(of)], "×", 1.1, "max", each)
 
 
 PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx)}
