@@ -32,6 +32,16 @@ pub enum Error {
         /// Its last words on stderr.
         last: String,
     },
+    /// It wrote to stdout without end, and no hello was in it.
+    #[error("the engine {} wrote {bytes} bytes to stdout and no hello{}", .program.display(), said(.last))]
+    Noise {
+        /// What was started.
+        program: PathBuf,
+        /// How much was read.
+        bytes: usize,
+        /// Its last words on stderr.
+        last: String,
+    },
     /// It speaks another protocol.
     #[error("{name} speaks protocol {got}, and this Pickup speaks protocol {expected}")]
     Protocol {
@@ -130,7 +140,9 @@ impl From<Error> for Fault {
         let (code, remedy) = match &error {
             Error::NoProgram { .. } => (Code::Missing, "install Pickup's bundle again, or name the engine's program in full"),
             Error::NotStarted { .. } => (Code::Missing, "make it executable (chmod +x) and start it once by hand to see what it lacks"),
-            Error::NoHello { .. } => (Code::Worker, "run `pickup doctor --engine PROGRAM` to see what it does instead"),
+            Error::NoHello { .. } | Error::Noise { .. } => {
+                (Code::Worker, "run `pickup doctor --engine PROGRAM` to see what it does instead")
+            }
             Error::Protocol { .. } => (Code::Unsupported, "install the plug-in, the program and the engine of one release"),
             Error::Ended { .. } => (Code::Worker, "try again; if it ends again, try a smaller size or run `pickup doctor`"),
             Error::TooManyStarts { .. } => (Code::Worker, "run `pickup doctor`, mend what it names, and try again in a minute"),

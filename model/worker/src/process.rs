@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +32,35 @@ pub(crate) struct Launch {
     pub env_remove: Vec<OsString>,
 }
 
+/// What a program may write to stdout before it has said hello. Interpreters and libraries print a few lines; one that goes on
+/// and on would keep a core of the host busy until the time for its hello is over.
+pub(crate) const NOISE: usize = 1 << 20;
+
+/// How many bytes of stdout are still read; clones share it.
+#[derive(Clone)]
+pub(crate) struct Allowance(Arc<AtomicUsize>);
+
+impl Allowance {
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes)))
+    }
+
+    /// From now on everything is read.
+    pub fn lift(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Whether reading has stopped.
+    pub fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn spend(&self, bytes: usize) {
+        let less = |left: usize| (left != usize::MAX).then(|| left.saturating_sub(bytes));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
 /// A started program.
 pub(crate) struct Process {
     program: PathBuf,
@@ -44,9 +73,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it. `on_line` and then, once, `on_end` are called on a thread of their own.
+    /// Starts it. `on_line` and then, once, `on_end` are called on a thread of their own; stdout is read as far as `allowance`
+    /// goes, and ends there.
     pub fn start(
         launch: &Launch,
+        allowance: Allowance,
         mut on_line: impl FnMut(Line) + Send + 'static,
         on_end: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
@@ -71,6 +102,7 @@ impl Process {
             last: Arc::default(),
             threads: Vec::new(),
         };
+        let stdout = stdout.map(|pipe| Lines::new(Allowed { pipe: Stoppable::new(pipe, process.stop.clone()), allowance }));
         let started = process.start_threads(lines, stdout, stderr, move |lines| {
             if let Some(mut lines) = lines {
                 while let Ok(Some(line)) = lines.next_line() {
@@ -89,9 +121,9 @@ impl Process {
     fn start_threads(
         &mut self,
         outgoing: Receiver<Vec<u8>>,
-        stdout: Option<std::process::ChildStdout>,
+        stdout: Option<Stdout>,
         stderr: Option<std::process::ChildStderr>,
-        read_out: impl FnOnce(Option<Lines<Stoppable<std::process::ChildStdout>>>) + Send + 'static,
+        read_out: impl FnOnce(Option<Stdout>) + Send + 'static,
     ) -> io::Result<()> {
         let named = |name: &str| std::thread::Builder::new().name(name.into());
         let mut writer = self.stdin.writer()?;
@@ -113,9 +145,7 @@ impl Process {
                 }
             }
         })?);
-        let stop = self.stop.clone();
-        self.threads
-            .push(named("pickup-worker-out").spawn(move || read_out(stdout.map(|stdout| Lines::new(Stoppable::new(stdout, stop)))))?);
+        self.threads.push(named("pickup-worker-out").spawn(move || read_out(stdout))?);
         Ok(())
     }
 
@@ -307,6 +337,26 @@ impl Writer {
     fn send(&mut self, line: &[u8]) -> io::Result<()> {
         use std::io::Write;
         self.0.write_all(line)
+    }
+}
+
+/// The lines of a program's stdout.
+type Stdout = Lines<Allowed<Stoppable<std::process::ChildStdout>>>;
+
+/// A stream that ends where its allowance does.
+struct Allowed<T> {
+    pipe: T,
+    allowance: Allowance,
+}
+
+impl<T: Read> Read for Allowed<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.allowance.is_spent() {
+            return Ok(0);
+        }
+        let n = self.pipe.read(buffer)?;
+        self.allowance.spend(n);
+        Ok(n)
     }
 }
 

@@ -14,7 +14,7 @@ use shot::Fault;
 use crate::client::{Cell, JobState, Known, Options};
 use crate::error::Error;
 use crate::line::Line;
-use crate::process::{Launch, Process};
+use crate::process::{Allowance, Launch, NOISE, Process};
 use crate::protocol::{Decoded, FromWorker, Hello, PROTOCOL, ToWorker, decode, encode};
 
 /// What the supervisor is asked or told.
@@ -43,6 +43,7 @@ pub(crate) struct Supervisor {
 
 struct Worker {
     process: Process,
+    allowance: Allowance,
     run: u64,
     started: Instant,
     hello: Option<Hello>,
@@ -188,6 +189,14 @@ impl Supervisor {
         let Some(worker) = &mut self.worker else { return };
         let greeted = worker.hello.is_some();
         let job = worker.job.lock().take();
+        if worker.allowance.is_spent() {
+            log::warn!("{} writes without end, says no hello, and is killed", self.options.program.display());
+            self.retire(Duration::ZERO);
+            self.crashes.push_back(Instant::now());
+            let (program, last) = (self.options.program.clone(), self.last_words.clone());
+            self.refuse_all(|| Error::Noise { program: program.clone(), bytes: NOISE, last: last.clone() }.into());
+            return;
+        }
         let how = self.retire(Duration::from_millis(500));
         if greeted && job.is_none() {
             log::info!("{} ended while it had no work: {how}", self.options.program.display());
@@ -247,11 +256,13 @@ impl Supervisor {
         self.runs += 1;
         let run = self.runs;
         let job = Arc::new(Mutex::new(None));
-        let mut reader = Reader { asks: self.asks.clone(), run, job: job.clone(), options: self.options.clone(), odd: 0 };
+        let allowance = Allowance::new(NOISE);
+        let mut reader =
+            Reader { asks: self.asks.clone(), run, job: job.clone(), allowance: allowance.clone(), options: self.options.clone(), odd: 0 };
         let asks = self.asks.clone();
         let launch = Launch { program, args: self.options.args.clone(), env_remove: self.options.env_remove.clone() };
         let on_end = move || drop(asks.send(Ask::Ended(run)));
-        let started = Process::start(&launch, move |line| reader.line(line), on_end).and_then(|process| {
+        let started = Process::start(&launch, allowance.clone(), move |line| reader.line(line), on_end).and_then(|process| {
             process.send(encode(&ToWorker::Hello { protocol: PROTOCOL })?)?;
             Ok(process)
         });
@@ -259,7 +270,7 @@ impl Supervisor {
             Ok(process) => {
                 self.known.lock().pid = Some(process.pid());
                 let now = Instant::now();
-                self.worker = Some(Worker { process, run, started: now, hello: None, job, idle_since: now });
+                self.worker = Some(Worker { process, allowance, run, started: now, hello: None, job, idle_since: now });
             }
             Err(error) => {
                 let fault = Fault::from(error);
@@ -292,6 +303,8 @@ struct Reader {
     asks: Sender<Ask>,
     run: u64,
     job: Arc<Mutex<Option<Arc<Cell>>>>,
+    /// What it may write before its hello.
+    allowance: Allowance,
     options: Options,
     odd: u32,
 }
@@ -321,7 +334,10 @@ impl Reader {
 
     fn message(&mut self, message: FromWorker) {
         match message {
-            FromWorker::Hello(hello) => drop(self.asks.send(Ask::Said(self.run, hello))),
+            FromWorker::Hello(hello) => {
+                self.allowance.lift();
+                let _ = self.asks.send(Ask::Said(self.run, hello));
+            }
             FromWorker::Queued { .. } => {}
             FromWorker::Progress { job, stage, done, of, eta } => {
                 if let Some(cell) = self.cell(Some(&job)) {

@@ -102,6 +102,18 @@ fn script(folder: &Path, text: &str) -> Options {
     Options { args: vec![path.into()], ..Options::new("/bin/sh") }
 }
 
+#[test]
+fn a_program_that_floods_stdout_and_says_no_hello_is_given_up_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for flood in ["yes nonsense", "cat /dev/zero", "yes '{\"type\":\"applause\"}'"] {
+        let began = Instant::now();
+        let client = Client::new(script(folder.path(), flood));
+        let fault = client.greet(LONG).unwrap_err();
+        assert!(fault.what.contains("1048576 bytes"), "{flood}: {}", fault.what);
+        assert!(began.elapsed() < Options::new("").hello / 2, "{flood}");
+    }
+}
+
 fn job(out: &Path, prompt: &str) -> Job {
     let mut request = Request::new(Task::Insert, 4, Rate::whole(24), Size::new(8, 8));
     request.prompt = prompt.into();
