@@ -99,7 +99,12 @@ impl Decoded {
 
     /// Whether any camera frame is seen.
     pub fn has_pictures(&self) -> bool {
-        self.tail.is_some() || self.head.is_some() || self.still.is_some() || !self.keyframes.is_empty() || !self.like.is_empty()
+        self.tail.is_some()
+            || self.head.is_some()
+            || self.still.is_some()
+            || self.clip.is_some()
+            || !self.keyframes.is_empty()
+            || !self.like.is_empty()
     }
 
     /// The hash of all that the engine sees: decoded values, so that a moved or rewrapped file is the same context.
@@ -139,9 +144,10 @@ impl Decoded {
                 floats(&mut hasher, channel.iter().copied());
             }
         }
-        if let Some(clip) = &self.kept.picture {
-            // Its frames are copied into the take: they are context as much as the handles are.
-            hasher.update(b"kept");
+        for (word, clip) in [("clip", &self.clip), ("kept", &self.kept.picture)] {
+            // Frames that are copied into the take, or that its frames lie between, are context as much as the handles are.
+            let Some(clip) = clip else { continue };
+            hasher.update(word.as_bytes());
             for i in 0..clip.count() {
                 picture(&mut hasher, &*clip.frame(i)?);
             }

@@ -46,10 +46,8 @@ impl Neighbour {
             length: Some(known.info.rate.seconds(span.frames())),
         };
         let samples = request.rate.samples_in(FrameIndex(timeline_start), span.frames()).0.max(0) as usize;
-        let sound = match (request.sound, known.info.sound.is_some()) {
-            (shot::SoundMode::Match, true) => tools.sound(&from)?,
-            _ => None,
-        };
+        let is_heard = request.sound != shot::SoundMode::None && known.info.sound.is_some();
+        let sound = if is_heard { tools.sound(&from)? } else { None };
         let sound = sound.map(|s| sound::conform(&s, shot::SAMPLE_RATE, usize::from(request.channels))).transpose()?;
         Ok(Self { clip, sound: Some(fitted(sound, usize::from(request.channels), samples)) })
     }

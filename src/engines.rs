@@ -7,8 +7,11 @@ use shot::{Code, Engine, EngineChoice, Fault, Request, Task};
 use crate::cli::{Device, Model};
 use crate::program::Program;
 
-/// The engine a request asks for; `auto` takes ltx where weights are named, else the draft.
+/// The engine a request asks for; `auto` takes ltx where weights are named, else the draft. Weights named on the command line go
+/// before those of the request.
 pub fn choose(request: &Request, model: &Model) -> Result<Box<dyn Engine>, Fault> {
+    let named = model.weights.clone().or_else(|| Some(request.weights.clone()).filter(|w| !w.is_empty()));
+    let model = &Model { weights: named, ..model.clone() };
     match &request.engine {
         // In-betweening needs no model of the world: the draft is the better one at it, and a thousand times faster.
         EngineChoice::Auto if model.weights.is_some() && !matches!(request.task, Task::Retime { .. }) => Ok(Box::new(ltx(model)?)),

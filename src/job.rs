@@ -114,7 +114,7 @@ fn generate(
         return Err(fault);
     }
     watch.progress(Stage::Publish, 0, 1);
-    if request.sound == SoundMode::Match
+    if request.sound != SoundMode::None
         && let Some(sound) = &made.sound
     {
         let tags = crate::sink::wave_tags(request, engine, crate::sink::source_type(engine, context), &ids);

@@ -131,6 +131,7 @@ pub fn apply(request: &mut Request, common: &Common, handles: u32) {
     request.sound = match common.sound {
         SoundArg::Match => SoundMode::Match,
         SoundArg::None => SoundMode::None,
+        SoundArg::Generate => SoundMode::Generate,
     };
 }
 

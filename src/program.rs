@@ -95,7 +95,7 @@ impl Program {
             sink.picture(picture)?;
             sink.progress(Stage::Picture, i as u64 + 1, frames.count() as u64)?;
         }
-        if let (Some(path), SoundMode::Match) = (&made.sound, request.sound) {
+        if let Some(path) = made.sound.as_ref().filter(|_| request.sound != SoundMode::None) {
             let from = SoundRef { path: path.clone(), start: shot::Seconds(0.0), length: None };
             let sound = tools.sound(&from)?.ok_or_else(|| {
                 Fault::new(Code::Engine, format!("{} holds no sound", path.display()), "run `pickup doctor --engine` on the engine")

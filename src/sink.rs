@@ -128,6 +128,17 @@ impl<'a> TakeSink<'a> {
     }
 }
 
+/// Sound made louder by so many decibels. At 0 every sample stays as it is.
+fn at_level(sound: Sound, decibels: f64) -> Result<Sound, Fault> {
+    if decibels == 0.0 {
+        return Ok(sound);
+    }
+    let (rate, gain) = (sound.rate(), 10f64.powf(decibels / 20.0) as f32);
+    let mut channels = sound.into_channels();
+    channels.iter_mut().flatten().for_each(|v| *v *= gain);
+    Sound::new(rate, channels)
+}
+
 fn engine_fault(what: String) -> Fault {
     Fault::new(Code::Engine, what, "nothing was published; try another seed or engine, and report it if it stays so")
 }
@@ -168,7 +179,10 @@ impl Sink for TakeSink<'_> {
         if sound.channels().iter().flatten().any(|v| !v.is_finite()) {
             return Err(engine_fault("the sound holds values that are not numbers".to_owned()));
         }
-        self.made.sound = Some(self.kept.sound.clone().unwrap_or(sound));
+        self.made.sound = Some(match &self.kept.sound {
+            Some(own) => own.clone(),
+            None => at_level(sound, self.request.sound_level)?,
+        });
         Ok(())
     }
 

@@ -46,6 +46,8 @@ pub enum SoundArg {
     Match,
     /// No sound
     None,
+    /// From the prompt and the picture alone
+    Generate,
 }
 
 /// How much time to spend.

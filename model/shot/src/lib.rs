@@ -2,7 +2,7 @@
 //!
 //! Everything that travels between the parts is defined here, once, as plain data: units of time ([`units`], [`timecode`]),
 //! pictures and sound in memory ([`picture`], [`sound`]), what a host or a user asks for ([`request`]), what an engine may see
-//! ([`context`]), what an engine is ([`engine`]), and what it leaves behind ([`take`]). Errors that reach a person are
+//! ([`context`], [`context_file`]), what an engine is ([`engine`]), and what it leaves behind ([`take`]). Errors that reach a person are
 //! [`fault::Fault`]s: what is wrong, and what to do about it.
 //!
 //! Life cycle, in one direction: host → [`Context`] → [`Request`] → [`Engine`] → [`Take`] → host.
@@ -13,6 +13,7 @@
 
 pub mod colour;
 pub mod context;
+pub mod context_file;
 pub mod engine;
 pub mod fault;
 pub mod picture;
@@ -24,6 +25,7 @@ pub mod units;
 
 pub use colour::{ColourSpace, ColourStage};
 pub use context::{ClipRef, Context, Frames, Keyframe, References, Side, SoundRef};
+pub use context_file::ContextFile;
 pub use engine::{Cancel, Engine, Sink, Stage};
 pub use fault::{Code, Fault};
 pub use picture::{Picture, Size};

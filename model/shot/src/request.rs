@@ -130,6 +130,8 @@ pub enum SoundMode {
     Match,
     /// None.
     None,
+    /// Made from the prompt and the picture alone, whatever the neighbours sound like.
+    Generate,
 }
 
 /// A camera move, for a still or as a wish to a model.
@@ -204,6 +206,10 @@ pub struct Request {
     /// Which engine.
     #[serde(default)]
     pub engine: EngineChoice,
+    /// Which checkpoint a trained engine uses: a name of `pickup weights list`, or a file or folder; empty leaves the choice to
+    /// who runs it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub weights: String,
     /// How much time to spend.
     #[serde(default)]
     pub quality: Quality,
@@ -219,6 +225,9 @@ pub struct Request {
     /// What sound.
     #[serde(default)]
     pub sound: SoundMode,
+    /// Decibels by which the made sound is louder, −60 to 24; below zero it is softer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sound_level: f64,
     /// Channels of the sound, 1 to 16.
     #[serde(default = "stereo")]
     pub channels: u16,
@@ -229,6 +238,10 @@ pub struct Request {
 
 fn one() -> f64 {
     1.0
+}
+
+fn is_zero(v: &f64) -> bool {
+    *v == 0.0
 }
 
 fn stereo() -> u16 {
@@ -253,11 +266,13 @@ impl Request {
             size,
             pixel_aspect: 1.0,
             engine: EngineChoice::Auto,
+            weights: String::new(),
             quality: Quality::Final,
             motion: 1.0,
             camera: Camera::Auto,
             colour_match: 1.0,
             sound: SoundMode::Match,
+            sound_level: 0.0,
             channels: 2,
             context: References::default(),
         }
@@ -287,6 +302,9 @@ impl Request {
         }
         if !(0.0..=1.0).contains(&self.colour_match) {
             return bad(format!("a colour match of {} is outside 0 to 1", self.colour_match), "give 0 to 1");
+        }
+        if !(-60.0..=24.0).contains(&self.sound_level) {
+            return bad(format!("a sound level of {} dB is outside -60 to 24", self.sound_level), "give -60 to 24; 0 is as made");
         }
         let beats = self.storyboard.iter().map(|b| b.frame).chain(self.context.keyframes.iter().map(|k| k.frame));
         if let Some(beyond) = beats.filter(|f| *f >= self.frames).max() {
@@ -328,11 +346,17 @@ impl Request {
         Timecode::new(self.first_frame(), self.rate, self.drop_frame)
     }
 
-    /// The hash of all that can change a pixel or a sample. Paths are left out; `context` is the hash of what they held.
+    /// The hash of all that can change a pixel or a sample. Paths and the weights' name are left out; `context` and `weights` are
+    /// the hashes of what they hold.
     pub fn key(&self, context: &Key, engine: &str, engine_version: u32, weights: &str) -> Key {
         let mut bare = self.clone();
         bare.context = References { colour: self.context.colour, stage: self.context.stage, ..References::default() };
         bare.engine = EngineChoice::Auto;
+        bare.weights.clear();
+        // Without a sound there is nothing of it to tell takes apart.
+        if bare.sound == SoundMode::None {
+            bare.sound_level = 0.0;
+        }
         // serde_json writes struct fields in their order of declaration and floats in shortest form: one value, one text.
         let text = serde_json::json!([bare, context, engine, engine_version, weights]).to_string();
         Key::of(text.as_bytes())
@@ -356,6 +380,7 @@ mod tests {
         let moved = Request {
             context: References { still: Some("elsewhere.png".into()), ..References::default() },
             engine: EngineChoice::Draft,
+            weights: "ltx-2.3".into(),
             ..base.clone()
         };
         assert_eq!(key(&base), key(&moved));
@@ -364,6 +389,7 @@ mod tests {
             Request { prompt: "rain".into(), ..base.clone() },
             Request { frames: 13, ..base.clone() },
             Request { start: FrameIndex(1), ..base.clone() },
+            Request { sound_level: -3.0, ..base.clone() },
         ] {
             assert_ne!(key(&base), key(&other));
         }
