@@ -5,6 +5,10 @@
 //! names the holder and is written anew every few seconds: where locks do not reach another machine, a holder whose text is
 //! fresh is believed. Ages are differences between times that the file server gave, so clocks need not agree.
 //!
+//! The lock's file is removed by whoever holds the lock, when the claim ends or, after a kill, by the next process that opens the
+//! store. So a lock counts only while its file is still the one of that name: two processes that hold locks on two files, of
+//! which one is gone, do not both hold the claim.
+//!
 //! Should both means fail, a take is made twice and published once: waste, never damage.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -61,8 +65,6 @@ pub enum Claimed {
 /// The right to make a take. It ends when this is dropped, or with the process.
 #[derive(Debug)]
 pub struct Claim {
-    store: Store,
-    id: TakeId,
     path: PathBuf,
     me: Holder,
     /// Held locked, where the file system has locks.
@@ -78,13 +80,17 @@ impl Store {
         }
         let path = self.place(Place::Claims).join(format!("{id}.json"));
         let lock_path = path.with_extension("lock");
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(|e| Error::write(&lock_path, 0, e))?;
-        let locked = match lock.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => return Ok(Claimed::Busy(read(&path))),
-            // No locks here: the text alone decides.
-            Err(TryLockError::Error(_)) => false,
+        let (lock, locked) = loop {
+            let lock =
+                OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(|e| Error::write(&lock_path, 0, e))?;
+            match lock.try_lock() {
+                Ok(()) if is_at(&lock, &lock_path) => break (lock, true),
+                // Its holder went, and its file with it, between our opening and our locking.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Claimed::Busy(read(&path))),
+                // No locks here: the text alone decides.
+                Err(TryLockError::Error(_)) => break (lock, false),
+            }
         };
         let me = Holder { machine: durable::machine().to_owned(), pid: std::process::id(), token: durable::unique() };
         if let Some(other) = self.other_holder(&path, &me, locked)? {
@@ -104,7 +110,7 @@ impl Store {
             }
         }
         let heart = beat(path.clone(), me.clone());
-        Ok(Claimed::Mine(Claim { store: self.clone(), id: id.clone(), path, me, lock: locked.then_some(lock), heart }))
+        Ok(Claimed::Mine(Claim { path, me, lock: locked.then_some(lock), heart }))
     }
 
     /// Claims a take, waiting while somebody else makes it: until it is done, or its maker gave up or died, or `cancel` says
@@ -182,12 +188,44 @@ impl Drop for Claim {
         if read(&self.path) == self.me {
             let _ = fs::remove_file(&self.path);
         }
-        // The lock's file goes only when the take is there: whoever still waits on the old file looks for the take first, so
-        // two locks on two files of one name do no harm.
-        if matches!(self.store.find(&self.id), Ok(Some(_))) {
+        if self.lock.is_some() && CAN_TELL_FILES {
             let _ = fs::remove_file(self.path.with_extension("lock"));
         }
         self.lock = None;
+    }
+}
+
+/// Whether this system tells which file an open one is: only there may a lock's file be removed.
+const CAN_TELL_FILES: bool = cfg!(unix);
+
+/// Whether an open file is still the one of that name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |m: fs::Metadata| (m.dev(), m.ino());
+    matches!((file.metadata().map(id), fs::metadata(path).map(id)), (Ok(open), Ok(named)) if open == named)
+}
+
+/// Files are never removed here, so the open one is the one of that name.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> bool {
+    true
+}
+
+/// Removes locks and texts that killed processes left in a folder of claims. Nobody is kept waiting by them; they only pile up.
+pub(crate) fn sweep(claims: &Path) {
+    for name in durable::names(claims).unwrap_or_default() {
+        let path = claims.join(&name);
+        let text = path.with_extension("json");
+        if !name.ends_with(".lock") || !CAN_TELL_FILES || !crate::sweep::is_old(&path, BELIEVED) {
+            continue;
+        }
+        let Ok(lock) = OpenOptions::new().write(true).open(&path) else { continue };
+        // A fresh text may be that of a holder whose lock does not reach this machine.
+        if lock.try_lock().is_ok() && is_at(&lock, &path) && (!text.exists() || crate::sweep::is_old(&text, BELIEVED)) {
+            let _ = fs::remove_file(&text);
+            let _ = fs::remove_file(&path);
+        }
     }
 }
 

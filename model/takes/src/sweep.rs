@@ -25,6 +25,7 @@ pub(crate) fn leftovers(store: &Store) {
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
     }
+    crate::claim::sweep(&store.place(Place::Claims));
     let unfinished = store.place(Place::Unfinished);
     for name in durable::names(&unfinished).unwrap_or_default() {
         let path = unfinished.join(name);

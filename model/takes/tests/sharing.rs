@@ -201,3 +201,32 @@ fn a_damaged_take_can_be_claimed_and_made_again() {
     let Claimed::Mine(_claim) = store.claim(&id(1)).unwrap() else { panic!("nobody can use it") };
     assert!(publish(&store, 1).verify().is_empty());
 }
+
+#[test]
+fn what_a_killed_process_left_of_its_claim_is_swept_and_blocks_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let claims = folder.path().join("claims");
+    let left = || -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&claims).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    // A claim that was given up without a take leaves nothing at all.
+    drop(store.claim(&id(1)).unwrap());
+    assert_eq!(left(), [""; 0]);
+    let age = |name: &str, seconds: u64| {
+        let file = fs::File::options().create(true).truncate(false).write(true).open(claims.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        file
+    };
+    age(&format!("{}.lock", id(2)), 600);
+    age(&format!("{}.json", id(2)), 600);
+    age(&format!("{}.lock", id(3)), 1);
+    let held = age(&format!("{}.lock", id(4)), 600);
+    held.lock().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    assert_eq!(left(), [format!("{}.lock", id(3)), format!("{}.lock", id(4))], "young ones and held ones stay");
+    assert!(matches!(store.claim(&id(3)).unwrap(), Claimed::Mine(_)));
+    assert!(matches!(store.claim(&id(4)).unwrap(), Claimed::Busy(_)));
+}
