@@ -226,6 +226,8 @@ pub struct ClipPreferences {
     pub premultiplied: Option<bool>,
     /// Frames per second of the output; `None` leaves it to the host.
     pub frame_rate: Option<f64>,
+    /// For each input, names of encodings it would best have, best first (1.5); inputs that are fine as they are, are left out.
+    pub colourspaces: Vec<(&'static str, Vec<String>)>,
 }
 
 impl ClipPreferences {
@@ -239,6 +241,12 @@ impl ClipPreferences {
         }
         if let Some(rate) = self.frame_rate {
             let _ = out.set_double(raw::kOfxImageEffectPropFrameRate, rate);
+        }
+        for (clip, names) in &self.colourspaces {
+            let property = keep(&format!("OfxImageClipPropPreferredColourspaces_{clip}"))?;
+            for (i, name) in names.iter().enumerate() {
+                let _ = out.set_string_at(property, i as i32, name);
+            }
         }
         Ok(())
     }

@@ -92,6 +92,11 @@ pub trait Effect: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// GetOutputColourspace (1.5): the name of the output's encoding, `wishes` being what the host would like, best first.
+    fn output_colourspace(&self, _instance: &Instance<'_>, _data: &Self::Data, _wishes: &[String]) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// BeginSequenceRender. Some hosts send it for every frame: it is no job boundary.
     fn begin_sequence(&self, _instance: &Instance<'_>, _data: &Self::Data, _sequence: &Sequence) -> Result<()> {
         Ok(())

@@ -249,6 +249,11 @@ fn dispatch<E: Exported>(
         a if a == raw::kOfxImageEffectActionGetClipPreferences => {
             answered(effect.clip_preferences(&instance, data)?, |preferences| preferences.write(&outward))
         }
+        a if a == raw::kOfxImageEffectActionGetOutputColourspace => {
+            let wishes = inward.strings(raw::kOfxImageClipPropPreferredColourspaces).unwrap_or_default();
+            let answer = effect.output_colourspace(&instance, data, &wishes)?;
+            answered(answer, |name| outward.set_string(raw::kOfxImageClipPropColourspace, &name))
+        }
         a if a == raw::kOfxImageEffectActionBeginSequenceRender => {
             effect.begin_sequence(&instance, data, &Sequence::read(&inward)).map(done)
         }
@@ -274,6 +279,7 @@ fn is_known(action: &CStr) -> bool {
         raw::kOfxImageEffectActionGetTimeDomain,
         raw::kOfxImageEffectActionIsIdentity,
         raw::kOfxImageEffectActionGetClipPreferences,
+        raw::kOfxImageEffectActionGetOutputColourspace,
         raw::kOfxImageEffectActionBeginSequenceRender,
         raw::kOfxImageEffectActionEndSequenceRender,
         raw::kOfxImageEffectActionRender,

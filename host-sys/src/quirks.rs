@@ -27,6 +27,20 @@ pub enum What {
     WorksInLinearLight,
 }
 
+impl What {
+    /// The same for people, as docs/host-quirks.md has it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AbortsOnMessageV2 => "ends its process when asked for the message suite's second version",
+            Self::FetchesOnlyTheCurrentFrame => "hands over the current frame whichever is asked for",
+            Self::NeverSendsInstanceChanged => "has no buttons, and never says that a parameter changed",
+            Self::RegionOfDefinitionInPixels => "counts regions of definition in pixels of the current scale",
+            Self::IgnoresRenderFailure => "takes no notice of a render that fails",
+            Self::WorksInLinearLight => "hands effects scene-linear pixels unless its user set it up otherwise",
+        }
+    }
+}
+
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub struct Quirk {

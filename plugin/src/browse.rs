@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use shot::{Code, EngineChoice, Fault, Key, References, Request, TakeId};
 use takes::Store;
 
-use crate::process::takes_folder;
+use crate::process::stores;
 use crate::values::Values;
 
 /// A name for an instance that no other has: not part of any take, so the clock may be read.
@@ -21,10 +21,21 @@ fn family(request: &Request) -> Request {
     Request { seed: 0, engine: EngineChoice::Auto, context, ..request.clone() }
 }
 
+/// The store that has a take, and the take.
+pub fn whose(values: &Values, id: &TakeId) -> Result<(Store, takes::Stored), Fault> {
+    let stores = stores(values)?;
+    for store in &stores {
+        if let Some(found) = store.find(id)? {
+            return Ok((store.clone(), found));
+        }
+    }
+    let root = stores.first().map(|s| s.root().to_path_buf()).unwrap_or_default();
+    Err(takes::Error::Absent { id: id.clone(), store: root }.into())
+}
+
 /// The take that comes `by` places after the one shown, in order of seed, around the end to the beginning.
 pub fn beside(values: &Values, shown: &TakeId, by: i64) -> Result<TakeId, Fault> {
-    let store = Store::existing(takes_folder(&values.takes_folder)?)?;
-    let here = store.get(shown)?;
+    let (store, here) = whose(values, shown)?;
     let (wanted, context) = (family(&here.take().request), here.take().provenance.context);
     let mut all: Vec<(u64, TakeId)> = store
         .list()?

@@ -19,7 +19,7 @@ use crate::values::Values;
 use crate::{pixels, status};
 
 /// Bytes of captured frames that may be in memory at once. Of large frames fewer are captured.
-const MEMORY: usize = 1 << 30;
+const MEMORY: usize = 2 << 30;
 /// Frames of a reference shot.
 const REFERENCE_FRAMES: usize = 3;
 
@@ -119,7 +119,13 @@ pub fn capture(capture: &Wanted<'_, '_>) -> Result<Captured, Fault> {
     let mut captured = Captured::default();
     let (mut tail, mut head, mut like) = (0, 0, 0);
     match task {
-        Task::Bridge | Task::Retake { .. } => (tail, head) = (frames, frames),
+        Task::Bridge => (tail, head) = (frames, frames),
+        // A span that begins or ends its clip has one neighbour only; its own frames are none.
+        Task::Retake { .. } => {
+            let range = |name| instance.clip(name).ok().map_or((i64::MIN, i64::MAX), |c| bounds(&c));
+            tail = if range(inputs.tail).0 < place.first { frames } else { 0 };
+            head = if range(inputs.head).1 >= place.end() { frames } else { 0 };
+        }
         Task::Extend { at: End::Tail } => tail = frames,
         Task::Extend { at: End::Head } => head = frames,
         Task::Insert => like = REFERENCE_FRAMES,
@@ -150,12 +156,12 @@ pub fn capture(capture: &Wanted<'_, '_>) -> Result<Captured, Fault> {
             captured.side(capture, part, name, "like it", times)?;
         }
     }
-    if matches!(task, Task::Retake { keep } if keep != Keep::Nothing) {
+    if needs_span(task) {
         if place.frames as usize > room {
             return Err(Fault::new(
                 Code::Unsupported,
-                format!("a retake of {} frames that keeps some of them cannot be captured through the host", place.frames),
-                "retake a shorter span, or use `pickup retake` on the file",
+                format!("{} frames of {} are more than can be captured through the host, which is {room}", place.frames, format.size),
+                format!("choose a shorter span, or use `pickup {}` on the file", task.word()),
             ));
         }
         captured.side(capture, Part::Clip, inputs.tail, "itself", |_| (place.first..place.end()).collect())?;
@@ -184,6 +190,11 @@ pub struct Wanted<'i, 'a> {
     pub scale: (f64, f64),
 }
 
+/// Whether a task works on the frames of the span itself, not only on its neighbours.
+fn needs_span(task: Task) -> bool {
+    matches!(task, Task::Retime { .. } | Task::Retake { keep: Keep::Picture })
+}
+
 /// The frames of a clip that [`capture`] would fetch beside the current one.
 pub fn reach(instance: &Instance<'_>, name: &'static str, inputs: Inputs, values: &Values, place: Placement) -> Vec<host_sys::Range> {
     let Ok(clip) = instance.clip(name) else { return Vec::new() };
@@ -197,7 +208,7 @@ pub fn reach(instance: &Instance<'_>, name: &'static str, inputs: Inputs, values
     ];
     let range = |times: Vec<i64>| Some(host_sys::Range { min: *times.first()? as f64, max: *times.last()? as f64 });
     let mut ranges: Vec<_> = sides.into_iter().flatten().filter_map(range).collect();
-    if matches!(values.task(), Task::Retake { keep } if keep != Keep::Nothing) && name == inputs.tail {
+    if needs_span(values.task()) && name == inputs.tail {
         ranges.push(host_sys::Range { min: place.first as f64, max: (place.end() - 1) as f64 });
     }
     ranges

@@ -6,24 +6,30 @@
 use host_sys::raw;
 use host_sys::{Context, Descriptor, Kind as HostKind, ParamSet, PropertySet, Result};
 
-use crate::params::{self, Kind, Mode, Page, Param};
+use crate::colours;
+use crate::params::{self, Kind, Mode, Page, Param, Section};
 
 /// What an editor reads in menus.
 pub const LABEL: &str = "Pickup";
+/// What the status line says until the first change.
+const FIRST_WORDS: &str = "No take yet. Choose a task and press Generate.";
 /// Where the menus put it.
 pub const GROUP: &str = "Pickup";
 
 /// The contexts the effect offers, the richest first.
-pub const CONTEXTS: [Context; 4] = [Context::General, Context::Filter, Context::Transition, Context::Generator];
+pub const CONTEXTS: [Context; 5] = [Context::General, Context::Filter, Context::Transition, Context::Generator, Context::Retimer];
+
+/// The input that limits a retake.
+pub const MATTE: &str = "Matte";
 
 /// The clips of a context beside `Output`: name, whether it may be unconnected, label.
 pub const fn inputs(context: Context) -> &'static [(&'static str, bool, &'static str)] {
     match context {
         Context::Transition => &[("SourceFrom", false, "From"), ("SourceTo", false, "To")],
-        Context::Filter => &[("Source", false, "Source")],
+        Context::Filter | Context::Retimer => &[("Source", false, "Source")],
         // Some hosts cannot place a generator without an input.
         Context::Generator => &[("Source", true, "Reference")],
-        _ => &[("From", true, "From"), ("To", true, "To"), ("Reference", true, "Reference")],
+        _ => &[("From", true, "From"), ("To", true, "To"), ("Reference", true, "Reference"), (MATTE, true, "Matte")],
     }
 }
 
@@ -63,10 +69,18 @@ pub fn describe(descriptor: &Descriptor<'_>) -> Result<()> {
     ] {
         try_set(props.set_int(name, value));
     }
+    // Whatever style the host has, only names of encodings are exchanged; see `colours` for those that are understood.
+    if !descriptor.host().colour_management.is_empty() {
+        try_set(props.set_strings(raw::kOfxImageEffectPropColourManagementStyle, [colours::STYLE]));
+        try_set(props.set_string(raw::kOfxImageEffectPropColourManagementAvailableConfigs, colours::CONFIG));
+    }
     // Fully safe: renders share nothing that changes but what is behind locks (tests/host renders from eight threads).
     try_set(props.set_strings(raw::kOfxImageEffectPluginRenderThreadSafety, [raw::kOfxImageEffectRenderFullySafe]));
     Ok(())
 }
+
+/// The parameter by which a host tells a retimer the time of the clip, in its frames, fractions between.
+pub const SOURCE_TIME: &str = "SourceTime";
 
 /// DescribeInContext.
 pub fn describe_in_context(descriptor: &Descriptor<'_>, context: Context) -> Result<()> {
@@ -74,16 +88,30 @@ pub fn describe_in_context(descriptor: &Descriptor<'_>, context: Context) -> Res
         let clip = descriptor.define_clip(name)?;
         clip_properties(&clip, *optional)?;
         try_set(clip.set_string(raw::kOfxPropLabel, label));
-        try_set(clip.set_int(raw::kOfxImageEffectPropTemporalClipAccess, 1));
+        if *name == MATTE {
+            try_set(clip.set_int(raw::kOfxImageClipPropIsMask, 1));
+        } else {
+            try_set(clip.set_int(raw::kOfxImageEffectPropTemporalClipAccess, 1));
+        }
     }
     clip_properties(&descriptor.define_clip("Output")?, false)?;
     let set = descriptor.params()?;
-    if context == Context::Transition {
-        // Required of every transition; its eased value is not read, because a take is played at its own speed.
-        let props = set.define(HostKind::Double, "Transition")?;
-        try_set(props.set_string(raw::kOfxPropLabel, "Transition"));
-        range(&props, 0.0, (0.0, 1.0), (0.0, 1.0));
+    match context {
+        Context::Transition => {
+            // Required of every transition; its eased value is not read, because a take is played at its own speed.
+            let props = set.define(HostKind::Double, "Transition")?;
+            try_set(props.set_string(raw::kOfxPropLabel, "Transition"));
+            range(&props, 0.0, (0.0, 1.0), (0.0, 1.0));
+        }
+        Context::Retimer => {
+            // Required of every retimer: the time of the clip that is to be shown.
+            let props = set.define(HostKind::Double, SOURCE_TIME)?;
+            try_set(props.set_string(raw::kOfxPropLabel, "Source time"));
+            range(&props, 0.0, (-1e7, 1e7), (0.0, 1000.0));
+        }
+        _ => {}
     }
+    groups(&set);
     for param in params::table() {
         define(&set, param, context)?;
     }
@@ -128,6 +156,9 @@ fn define(set: &ParamSet<'_>, param: &Param, context: Context) -> Result<()> {
         Err(error) => return Err(error),
     };
     try_set(props.set_string(raw::kOfxPropLabel, param.label));
+    if let Some((group, ..)) = param.section.group() {
+        try_set(props.set_string(raw::kOfxParamPropParent, group));
+    }
     try_set(props.set_string(raw::kOfxParamPropScriptName, param.id));
     try_set(props.set_string(raw::kOfxParamPropHint, param.hint));
     match param.kind {
@@ -155,7 +186,9 @@ fn define(set: &ParamSet<'_>, param: &Param, context: Context) -> Result<()> {
                 Mode::Label => raw::kOfxParamStringIsLabel,
             };
             try_set(props.set_strings(raw::kOfxParamPropStringMode, [word]));
-            try_set(props.set_string(raw::kOfxParamPropDefault, ""));
+            // Before the first change nothing can be set: what a fresh effect says stands in its description.
+            let default = if param.id == params::id::STATUS { FIRST_WORDS } else { "" };
+            try_set(props.set_string(raw::kOfxParamPropDefault, default));
             if mode == Mode::File {
                 // The folder or file may come later than its name.
                 try_set(props.set_int(raw::kOfxParamPropStringFilePathExists, 0));
@@ -168,13 +201,22 @@ fn define(set: &ParamSet<'_>, param: &Param, context: Context) -> Result<()> {
     Ok(())
 }
 
+/// Groups are a wish as well: where there are none, all parameters stand in one list.
+fn groups(set: &ParamSet<'_>) {
+    for (id, label, is_open) in Section::ALL.into_iter().filter_map(Section::group) {
+        let Ok(props) = set.define(HostKind::Group, id) else { return };
+        try_set(props.set_string(raw::kOfxPropLabel, label));
+        try_set(props.set_int(raw::kOfxParamPropGroupOpen, i32::from(is_open)));
+    }
+}
+
 /// Pages are a wish: hosts without them show the parameters in the order of the table.
 fn pages(set: &ParamSet<'_>) {
     for page in Page::ALL {
         let (id, label) = page.names();
         let Ok(props) = set.define(HostKind::Page, id) else { return };
         try_set(props.set_string(raw::kOfxPropLabel, label));
-        for (i, param) in params::table().iter().filter(|p| p.page == page).enumerate() {
+        for (i, param) in params::table().iter().filter(|p| p.section.page() == page).enumerate() {
             try_set(props.set_string_at(raw::kOfxParamPropPageChild, i as i32, param.id));
         }
     }

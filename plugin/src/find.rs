@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use host_sys::{Context, Instance};
+use host_sys::Instance;
 use shot::{Fault, Key, TakeId};
 use takes::{Playback, Store};
 
 use crate::instance::Data;
 use crate::job::Job;
 use crate::order;
-use crate::process::{process, takes_folder};
+use crate::process::{process, stores};
 use crate::values::Values;
 
 /// What was found.
@@ -25,39 +25,38 @@ pub enum Found {
 }
 
 /// Finds the take. Reads small files at most; never waits for work.
-pub fn find(instance: &Instance<'_>, data: &Data, context: Context, values: &Values) -> Found {
-    let result = look(instance, data, context, values);
+pub fn find(instance: &Instance<'_>, data: &Data, values: &Values) -> Found {
+    let result = look(instance, data, values);
     result.unwrap_or_else(Found::Fault)
 }
 
-fn look(instance: &Instance<'_>, data: &Data, context: Context, values: &Values) -> Result<Found, Fault> {
-    let store = Store::existing(takes_folder(&values.takes_folder)?)?;
+fn look(instance: &Instance<'_>, data: &Data, values: &Values) -> Result<Found, Fault> {
+    let stores = stores(values)?;
     // A take that was chosen is shown whatever else is under way; without one, what is being made goes first.
+    let chosen = values.take.trim();
+    if !chosen.is_empty() {
+        return played(&stores, &TakeId::parse(chosen)?);
+    }
     let job = data.job();
-    if let Some(job) = &job {
+    match job.as_ref().map(|job| job.outcome()) {
+        Some(None) => return Ok(job.map_or(Found::Nothing, Found::Job)),
+        Some(Some(Ok(id))) => return played(&stores, &id),
+        _ => {}
+    }
+    let asked = key(&values.request);
+    if let Some(job) = asked.as_ref().and_then(|key| process().find_job(key)) {
         match job.outcome() {
-            None if values.take.trim().is_empty() => return Ok(Found::Job(Arc::clone(job))),
-            Some(Ok(id)) if values.take.trim().is_empty() => return played(&store, &id),
-            _ => {}
+            None => return Ok(Found::Job(job)),
+            Some(Ok(id)) => return played(&stores, &id),
+            Some(Err(_)) => {}
         }
     }
-    if !values.take.trim().is_empty() {
-        return played(&store, &TakeId::parse(&values.take)?);
-    }
-    if let Some(key) = key(&values.request) {
-        if let Some(job) = process().find_job(&key) {
-            match job.outcome() {
-                None => return Ok(Found::Job(job)),
-                Some(Ok(id)) => return played(&store, &id),
-                Some(Err(_)) => {}
+    for key in asked.into_iter().chain([order::identity(instance, values)]) {
+        for store in &stores {
+            if let Some(id) = store.by_request(&key)? {
+                return played(&stores, &id);
             }
         }
-        if let Some(id) = store.by_request(&key)? {
-            return played(&store, &id);
-        }
-    }
-    if let Some(id) = store.by_request(&order::identity(instance, context, values))? {
-        return played(&store, &id);
     }
     match job.and_then(|j| j.outcome()) {
         Some(Err(fault)) => Ok(Found::Fault(fault)),
@@ -65,12 +64,15 @@ fn look(instance: &Instance<'_>, data: &Data, context: Context, values: &Values)
     }
 }
 
-/// A take that must be there.
-fn played(store: &Store, id: &TakeId) -> Result<Found, Fault> {
-    match process().playback(store, id)? {
-        Some(playback) => Ok(Found::Take(playback)),
-        None => Err(takes::Error::Absent { id: id.clone(), store: store.root().to_path_buf() }.into()),
+/// A take that must be there, in one of the stores.
+fn played(stores: &[Store], id: &TakeId) -> Result<Found, Fault> {
+    for store in stores {
+        if let Some(playback) = process().playback(store, id)? {
+            return Ok(Found::Take(playback));
+        }
     }
+    let Some(first) = stores.first() else { return Ok(Found::Nothing) };
+    Err(takes::Error::Absent { id: id.clone(), store: first.root().to_path_buf() }.into())
 }
 
 /// The key that a parameter holds.

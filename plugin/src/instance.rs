@@ -14,9 +14,10 @@ use crate::find::{Found, find};
 use crate::job::{Job, Watch};
 use crate::order::{self, Desk};
 use crate::params::id;
-use crate::placement;
+use crate::placement::{self, Placement};
+use crate::process::{process, takes_folder};
 use crate::values::Values;
-use crate::{browse, status};
+use crate::{browse, controls, guide, reveal, status, weights};
 
 /// What is kept for an instance.
 #[derive(Default)]
@@ -25,6 +26,10 @@ pub struct Data {
     context: Option<Context>,
     /// The job it follows.
     watch: Mutex<Option<Watch>>,
+    /// Whether the first take of that job was adopted: the others land beside it.
+    adopted: AtomicBool,
+    /// What the editor should know of the last Generate.
+    notes: Mutex<Vec<String>>,
     /// Whether a message of ours stands at the instance.
     pub holds_message: AtomicBool,
     /// What that message says.
@@ -54,9 +59,21 @@ impl Drop for On<'_> {
 impl Data {
     /// CreateInstance.
     pub fn new(instance: &Instance<'_>) -> Self {
-        let context = instance.context();
-        show_controls(instance, context.unwrap_or(Context::General));
-        Self { context, ..Self::default() }
+        process().enter();
+        let data = Self { context: instance.context(), ..Self::default() };
+        controls::refresh(instance, &data.values(instance, None));
+        data
+    }
+
+    /// DestroyInstance: what was being made for it alone is stopped.
+    pub fn end(&self) {
+        self.leave();
+        process().leave();
+    }
+
+    /// The parameters as they stand, or at a time of a render.
+    pub fn values(&self, instance: &Instance<'_>, time: Option<f64>) -> Values {
+        Values::read(instance, self.context(instance), time)
     }
 
     /// The context; some hosts tell it only later than CreateInstance.
@@ -72,6 +89,7 @@ impl Data {
     /// Follows a job: when no instance follows it any more, it is stopped.
     pub fn follow(&self, job: &Arc<Job>) {
         let watch = job.watch();
+        self.adopted.store(false, Ordering::Relaxed);
         // The old one is dropped outside of the lock: that may stop its job.
         let old = self.watch.lock().replace(watch);
         drop(old);
@@ -82,24 +100,6 @@ impl Data {
         let old = self.watch.lock().take();
         drop(old);
     }
-}
-
-/// Hides what the context has no use for. Here and not in the description: Nuke would never show it again.
-fn show_controls(instance: &Instance<'_>, context: Context) {
-    let Ok(set) = instance.params() else { return };
-    let secret = |id: &'static str, hidden: bool| {
-        if let Err(error) = set.get(id).and_then(|p| p.set_secret(hidden)) {
-            log::debug!("passed over: {error}");
-        }
-    };
-    let is_filter = context == Context::Filter;
-    for id in [id::OUT, id::SET_OUT] {
-        secret(id, !is_filter);
-    }
-    for id in [id::LENGTH_IN, id::FRAMES, id::SECONDS] {
-        secret(id, is_filter);
-    }
-    secret(id::KEEP, !is_filter);
 }
 
 /// InstanceChanged.
@@ -115,6 +115,9 @@ pub fn changed(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<
     if change.reason == Reason::User && param != id::STATUS {
         status::clear(instance, data);
     }
+    if controls::depends_on(param) {
+        controls::refresh(instance, &data.values(instance, None));
+    }
     let done = match param {
         id::GENERATE => generate(instance, data, change),
         id::NEW_TAKE => new_take(instance, data, change),
@@ -124,6 +127,7 @@ pub fn changed(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<
         }
         id::NEXT_TAKE => step(instance, data, 1),
         id::PREVIOUS_TAKE => step(instance, data, -1),
+        id::REVEAL => show_folder(instance, data),
         id::SET_IN => set_time(instance, id::IN, change),
         id::SET_OUT => set_time(instance, id::OUT, change),
         _ => Ok(()),
@@ -137,7 +141,11 @@ pub fn changed(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<
     }
     adopt(instance, data, param == id::REFRESH);
     if told.is_none() {
-        report(instance, data, change.time);
+        let asks_for_weights = param == id::ENGINE || param == id::WEIGHTS;
+        match if asks_for_weights { weights::word(&data.values(instance, None)) } else { None } {
+            Some(word) => say(instance, &word),
+            None => report(instance, data, change.time),
+        }
     }
     // A fault was told; a failed InstanceChanged would help no host.
     Ok(())
@@ -155,38 +163,57 @@ fn say(instance: &Instance<'_>, text: &str) {
 
 /// Generate: captures and returns; the rest happens beside the host.
 fn generate(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<(), Fault> {
-    let context = data.context(instance);
-    if context == Context::Transition
-        && let Some(place) = placement::of_transition(instance, change.time)
-    {
-        set(instance, |p| {
-            p.get(id::IN)?.set_int(i32::try_from(place.first).unwrap_or(0))?;
-            p.get(id::LENGTH_IN)?.set_int(0)?;
-            p.get(id::FRAMES)?.set_int(place.frames as i32)
-        });
-    }
-    let mut values = Values::read(instance, None);
+    fix_place(instance, data, change.time);
+    let mut values = data.values(instance, None);
     if values.instance.trim().is_empty() {
         set(instance, |p| p.get(id::INSTANCE)?.set_string(&browse::fresh_name()));
-        values = Values::read(instance, None);
+        values = data.values(instance, None);
     }
-    let rate = order::rate_of(instance, context, change.time);
-    let place = placement::of(&values, context, rate)?;
-    let desk = Desk { instance, context, values: &values, place, now: change.time, scale: change.scale };
-    let placed = order::place(&desk)?;
+    let rate = order::rate_of(instance, &values, change.time);
+    let place = placement::of(&values, rate)?;
+    let takes = values.take_count.max(1) as u32;
+    let placed = order::place(&Desk { instance, values: &values, place, takes, now: change.time, scale: change.scale })?;
     let key = placed.key;
     let job = Job::start(key, placed.order);
     data.follow(&job);
     set(instance, |p| p.get(id::REQUEST)?.set_string(&key.to_string()));
-    let notes = if placed.notes.is_empty() { String::new() } else { format!("; {}", placed.notes.join("; ")) };
-    say(instance, &format!("Being made{notes}. Press Refresh to see how far it is."));
+    *data.notes.lock() = placed.notes;
     Ok(())
 }
 
+/// Where only the host knows where the shot lies, Generate writes it down: from then on it is fixed.
+fn fix_place(instance: &Instance<'_>, data: &Data, time: f64) {
+    let values = data.values(instance, None);
+    let place = match values.context {
+        Context::Transition => placement::of_transition(instance, time),
+        Context::Retimer if values.out <= values.first => placement::of_clip(instance),
+        _ => None,
+    };
+    let Some(Placement { first, frames }) = place else { return };
+    let first = i32::try_from(first).unwrap_or(0);
+    set(instance, |p| {
+        p.get(id::IN)?.set_int(first)?;
+        if placement::is_span(values.context) {
+            return p.get(id::OUT)?.set_int(first.saturating_add(frames as i32));
+        }
+        p.get(id::LENGTH_IN)?.set_int(0)?;
+        p.get(id::FRAMES)?.set_int(frames as i32)
+    });
+}
+
 fn new_take(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<(), Fault> {
-    let seed = Values::read(instance, None).seed;
+    let seed = data.values(instance, None).seed;
     set(instance, |p| p.get(id::SEED)?.set_int(seed.checked_add(1).unwrap_or(0)));
     generate(instance, data, change)
+}
+
+/// Opens the folder of the take that is shown, else that of all takes.
+fn show_folder(instance: &Instance<'_>, data: &Data) -> Result<(), Fault> {
+    let values = data.values(instance, None);
+    match find(instance, data, &values) {
+        Found::Take(playback) => reveal::reveal(playback.stored().folder()),
+        _ => reveal::reveal(&takes_folder(&values)?),
+    }
 }
 
 fn cancel(data: &Data) {
@@ -204,9 +231,8 @@ fn set_time(instance: &Instance<'_>, id: &'static str, change: &Change) -> Resul
 
 /// Next and previous take of the same shot.
 fn step(instance: &Instance<'_>, data: &Data, by: i64) -> Result<(), Fault> {
-    let values = Values::read(instance, None);
-    let context = data.context(instance);
-    let shown = match find(instance, data, context, &values) {
+    let values = data.values(instance, None);
+    let shown = match find(instance, data, &values) {
         Found::Take(playback) => playback.stored().id().clone(),
         Found::Fault(fault) => return Err(fault),
         Found::Job(_) | Found::Nothing => {
@@ -233,53 +259,83 @@ fn bump(p: &ParamSet<'_>, version: i32) -> Result<()> {
 
 /// Puts a take that has landed into the take parameter. `refresh`: has the host ask again in any case.
 fn adopt(instance: &Instance<'_>, data: &Data, refresh: bool) {
-    let landed = data.job().and_then(|job| job.outcome()?.ok());
+    let job = data.job();
+    // Asked first: what ends between the two questions has landed by the second.
+    let has_ended = job.as_ref().is_some_and(|job| !job.is_running());
+    let outcome = job.and_then(|job| job.outcome()?.ok());
+    // While more takes of it are made the job is followed: with the instance it would be stopped.
+    if has_ended && outcome.is_some() {
+        data.leave();
+    }
+    let landed = outcome.filter(|_| !data.adopted.load(Ordering::Relaxed));
     if landed.is_none() && !refresh {
         return;
     }
-    let values = Values::read(instance, None);
+    let values = data.values(instance, None);
     if let Some(id) = landed {
-        data.leave();
+        data.adopted.store(true, Ordering::Relaxed);
         if values.take.trim() != id.as_str() {
             choose(instance, &id, values.version);
             return;
         }
     } else if values.take.trim().is_empty()
-        && let Found::Take(playback) = find(instance, data, data.context(instance), &values)
+        && let Found::Take(playback) = find(instance, data, &values)
     {
         // Made by another process, such as a farm, or before the project was saved.
         choose(instance, playback.stored().id(), values.version);
         return;
     }
     if refresh {
-        crate::process::process().purge();
+        process().purge();
         set(instance, |p| bump(p, values.version));
     }
 }
 
-/// The status line: how far the shot has come, or what is shown.
+/// The status line: how far the shot has come, what is shown, or what is missing.
 fn report(instance: &Instance<'_>, data: &Data, time: f64) {
-    let context = data.context(instance);
-    let values = Values::read(instance, None);
-    let text = match data.job() {
-        Some(job) if job.outcome().is_none() => format!("Being made: {}", job.progress()),
-        _ => match find(instance, data, context, &values) {
-            Found::Job(job) => format!("Being made: {}", job.progress()),
-            Found::Fault(fault) => status::sentence(&fault),
-            Found::Nothing => "No take yet. Press Generate.".to_owned(),
-            Found::Take(playback) => {
-                let take = playback.stored().take();
-                let place = placement::of(&values, context, order::rate_of(instance, context, time)).ok();
-                let card = if take.is_card { ", a card: the shot is still missing" } else { "" };
-                let stale = if order::is_out_of_date(&values, place, &take.request) { ". Out of date: press Generate" } else { "" };
-                let notes: String = take.notes.iter().map(|n| format!("; {n}")).collect();
-                format!("Take {} of {} frames by {}{card}{stale}{notes}", take.id, take.request.frames, take.provenance.engine)
-            }
-        },
-    };
+    let text = words(instance, data, time);
     // Setting what stands there already would only make the host busy.
     let stands = instance.params().and_then(|p| p.get(id::STATUS)?.string(None)).unwrap_or_default();
-    if stands != text && !(stands.starts_with("Being made") && text.starts_with("Being made: waiting")) {
+    if stands != text {
         say(instance, &text);
+    }
+}
+
+/// Notes as the end of a sentence, each once.
+fn listed(notes: &[String]) -> String {
+    let mut seen: Vec<&String> = Vec::new();
+    notes.iter().for_each(|n| {
+        if !seen.contains(&n) {
+            seen.push(n)
+        }
+    });
+    seen.iter().map(|n| format!("; {n}")).collect()
+}
+
+fn words(instance: &Instance<'_>, data: &Data, time: f64) -> String {
+    let mut notes = data.notes.lock().clone();
+    if let Some(job) = data.job().filter(|job| job.is_running()) {
+        return format!("Being made: {}{}. Press Refresh to see how far it is.", job.progress(), listed(&notes));
+    }
+    let values = data.values(instance, None);
+    let place = placement::of(&values, order::rate_of(instance, &values, time));
+    match find(instance, data, &values) {
+        Found::Job(job) => format!("Being made: {}", job.progress()),
+        Found::Fault(fault) => status::sentence(&fault),
+        Found::Nothing => match guide::lacking(instance, &values, &place) {
+            Some(fault) => format!("No take yet: {}. To make one: {}, then press Generate.", fault.what, fault.remedy),
+            None => "No take yet. Press Generate.".to_owned(),
+        },
+        Found::Take(playback) => {
+            let take = playback.stored().take();
+            let card = if take.is_card { ", a card: the shot is still missing" } else { "" };
+            let trimmed = placement::is_trimmed(instance, &values, time).then_some("the place of the transition");
+            let stale = trimmed.or_else(|| order::out_of_date(&values, place.ok(), take));
+            let stale = stale
+                .map_or_else(String::new, |what| format!(". Out of date: {what} was changed since. It stays until you press Generate"));
+            notes.extend(take.notes.iter().cloned());
+            let (engine, notes) = (&take.provenance.engine, listed(&notes));
+            format!("Take {} of {} frames by {engine}{card}{notes}{stale}", take.id, take.request.frames)
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! A job of this process: from captured frames to a take that lies in the store, beside the host's threads.
+//! A job of this process: from captured frames to takes that lie in the store, beside the host's threads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -19,17 +19,19 @@ const LOOK: Duration = Duration::from_millis(50);
 enum Phase {
     /// Captured frames are being written.
     Writing,
-    /// The worker has it.
-    Working(JobHandle),
-    /// The take is there.
-    Done(TakeId),
+    /// The worker has a take of it: which, counted from 0, and of how many.
+    Working(JobHandle, usize, usize),
+    /// All its takes are there.
+    Done,
     /// It failed or was stopped.
     Failed(Fault),
 }
 
-/// One shot being made. Instances and renders share it.
+/// One shot being made, in one take or several. Instances and renders share it.
 pub struct Job {
     phase: Mutex<Phase>,
+    /// The first take that landed: it is shown while the others are made.
+    first: OnceLock<TakeId>,
     changed: Condvar,
     cancelled: AtomicBool,
     /// Whether an instance has told its editor how it ended.
@@ -39,16 +41,14 @@ pub struct Job {
 
 /// What a job needs.
 pub struct Order {
-    /// The store that gets the take.
+    /// The store that gets the takes.
     pub store: Store,
-    /// What to make.
-    pub request: Request,
+    /// What to make, at least one, and the names under which each take is to be found again.
+    pub makes: Vec<(Request, Vec<Key>)>,
     /// Hash of the captured context.
     pub context: Key,
     /// Captured frames that the request's patterns name.
     pub frames: Vec<(Part, Vec<Picture>)>,
-    /// The names under which the take is to be found again.
-    pub links: Vec<Key>,
 }
 
 /// How far a job has come, for people.
@@ -80,6 +80,7 @@ impl Job {
         process().job(key, || {
             let job = Arc::new(Self {
                 phase: Mutex::new(Phase::Writing),
+                first: OnceLock::new(),
                 changed: Condvar::new(),
                 cancelled: AtomicBool::new(false),
                 told: AtomicBool::new(false),
@@ -93,7 +94,7 @@ impl Job {
                     log::warn!("a job ended: {fault}");
                 }
                 own.set(match result {
-                    Ok(id) => Phase::Done(id),
+                    Ok(()) => Phase::Done,
                     Err(fault) => Phase::Failed(fault),
                 });
             };
@@ -113,12 +114,13 @@ impl Job {
         if self.cancelled.load(Ordering::Relaxed) { Err(Fault::cancelled()) } else { Ok(()) }
     }
 
-    fn run(&self, order: Order) -> Result<TakeId, Fault> {
+    fn run(&self, order: Order) -> Result<(), Fault> {
         let store = Store::open(order.store.root())?;
+        let Some((request, _)) = order.makes.first() else { return Err(Fault::internal("a job came without a request")) };
         let tags = FrameTags {
-            timecode: order.request.timecode(),
-            colour: order.request.context.colour,
-            pixel_aspect: order.request.pixel_aspect,
+            timecode: request.timecode(),
+            colour: request.context.colour,
+            pixel_aspect: request.pixel_aspect,
             source_type: None,
         };
         for (part, pictures) in order.frames {
@@ -127,11 +129,27 @@ impl Job {
                 store.put_context_frame(&order.context, part, index as u32, &picture, &tags)?;
             }
         }
-        self.check()?;
         let out = std::env::temp_dir().join(format!("pickup-{}", order.context));
+        let of = order.makes.len();
+        for (n, (request, links)) in order.makes.into_iter().enumerate() {
+            self.check()?;
+            let id = self.make(worker::Job::new(request, &out).published_to(store.root()), n, of)?;
+            for link in &links {
+                store.set_by_request(link, &id)?;
+            }
+            // Later takes land beside it, found by Next take.
+            if self.first.set(id).is_ok() {
+                self.changed.notify_all();
+            }
+        }
+        Ok(())
+    }
+
+    /// One take, by the worker.
+    fn make(&self, job: worker::Job, n: usize, of: usize) -> Result<TakeId, Fault> {
         // The client is not kept: at unload its last owner must be the process, whose drop ends the worker and so this job.
-        let handle = process().client()?.submit(worker::Job::new(order.request, out).published_to(store.root()))?;
-        self.set(Phase::Working(handle.clone()));
+        let handle = process().client()?.submit(job)?;
+        self.set(Phase::Working(handle.clone(), n, of));
         let state = loop {
             let state = handle.wait(LOOK);
             if state.is_final() {
@@ -142,12 +160,7 @@ impl Job {
             }
         };
         match state {
-            JobState::Done { id, .. } => {
-                for link in &order.links {
-                    store.set_by_request(link, &id)?;
-                }
-                Ok(id)
-            }
+            JobState::Done { id, .. } => Ok(id),
             JobState::Failed(fault) => Err(fault),
             other => Err(Fault::internal(format!("the worker left {other:?} where a take was asked for"))),
         }
@@ -156,25 +169,33 @@ impl Job {
     /// Stops it. Nothing is published.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
-        if let Phase::Working(handle) = &*self.phase.lock() {
+        if let Phase::Working(handle, ..) = &*self.phase.lock() {
             handle.cancel();
         }
     }
 
-    /// Its end, if it has come to it.
+    /// Whether it is still at work.
+    pub fn is_running(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Writing | Phase::Working(..))
+    }
+
+    /// What came of it so far: its first take as soon as that is there, or the fault that kept it from coming.
     pub fn outcome(&self) -> Option<Result<TakeId, Fault>> {
+        if let Some(id) = self.first.get() {
+            return Some(Ok(id.clone()));
+        }
         match &*self.phase.lock() {
-            Phase::Done(id) => Some(Ok(id.clone())),
             Phase::Failed(fault) => Some(Err(fault.clone())),
-            Phase::Writing | Phase::Working(_) => None,
+            Phase::Done => Some(Err(Fault::internal("a job ended without a take"))),
+            Phase::Writing | Phase::Working(..) => None,
         }
     }
 
-    /// Waits for its end, at most so long.
+    /// Waits for [`Job::outcome`], at most so long.
     pub fn wait(&self, patience: Duration) -> Option<Result<TakeId, Fault>> {
         {
             let mut phase = self.phase.lock();
-            if matches!(*phase, Phase::Writing | Phase::Working(_)) {
+            if self.first.get().is_none() && matches!(*phase, Phase::Writing | Phase::Working(..)) {
                 self.changed.wait_for(&mut phase, patience);
             }
         }
@@ -186,11 +207,11 @@ impl Job {
         let simple = |stage: &str, part| Progress { stage: stage.to_owned(), stage_of: None, part, left: None };
         match &*self.phase.lock() {
             Phase::Writing => simple("writing the neighbours' frames", 0.0),
-            Phase::Done(_) => simple("done", 1.0),
+            Phase::Done => simple("done", 1.0),
             Phase::Failed(_) => simple("stopped", 1.0),
-            Phase::Working(handle) => match handle.state() {
+            Phase::Working(handle, n, takes) => match handle.state() {
                 JobState::Running { stage, done, of, eta } => Progress {
-                    stage: stage.label().to_owned(),
+                    stage: if *takes > 1 { format!("take {} of {takes}, {}", n + 1, stage.label()) } else { stage.label().to_owned() },
                     stage_of: Some(stage),
                     part: done as f64 / of.max(1) as f64,
                     left: eta.map(|e| e.0),
@@ -201,9 +222,9 @@ impl Job {
         }
     }
 
-    /// Its fault, once: for the first who asks.
+    /// Its fault, once: for the first who asks. Takes that landed before it count all the same.
     pub fn fault_to_tell(&self) -> Option<Fault> {
-        let fault = self.outcome()?.err()?;
+        let fault = if let Phase::Failed(fault) = &*self.phase.lock() { fault.clone() } else { return None };
         (!self.told.swap(true, Ordering::Relaxed)).then_some(fault)
     }
 
@@ -226,7 +247,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.0.watchers.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.outcome().is_none() {
+        if self.0.watchers.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.is_running() {
             self.0.cancel();
         }
     }

@@ -1,11 +1,12 @@
 //! The Pickup effect: what an editor meets inside a host.
 //!
-//! The effect makes nothing itself. It reads the parameters ([`params`], [`values`]), captures the frames that the host lets it
-//! see ([`capture`]), builds a request from both ([`order`]), has the worker process fill it beside the host's threads ([`job`],
-//! [`process`]), and shows the take that comes of it ([`find`], [`render`], [`wait`]), placed by [`geometry`] and [`placement`], scaled by
-//! [`resample`], and written into whatever pixels the host has by [`paint`] and [`pixels`]. What hosts ask beforehand is answered
-//! in [`questions`]. Without a take it shows what is missing
-//! ([`slates`]).
+//! The effect makes nothing itself. It reads the parameters ([`params`], [`values`]) and the files they name ([`files`], [`paths`]),
+//! says what it lacks ([`guide`]) and which controls are of use ([`controls`]), captures the frames that the host lets it see
+//! ([`capture`]) in the encoding that was agreed on ([`colours`], [`ocio`]), builds a request from all that ([`order`]), has the
+//! worker process fill it beside the host's threads ([`job`], [`process`]), and shows the take that comes of it ([`find`],
+//! [`render`], [`wait`]), placed by [`geometry`] and [`placement`], scaled by [`resample`], limited by [`matte`], and written into
+//! whatever pixels the host has by [`paint`] and [`pixels`]. What hosts ask beforehand is answered in [`questions`]. Without a take
+//! it shows what is missing ([`slates`]).
 //!
 //! Life cycle: describing costs nothing and starts nothing, because some hosts do it for every frame. Generate, pressed in
 //! InstanceChanged, captures, starts a job and returns; the job writes the frames, runs the worker, and links the take under
@@ -22,32 +23,38 @@
 mod browse;
 mod capture;
 mod colours;
-mod context_file;
+mod controls;
 mod describe;
+mod files;
 mod find;
 mod geometry;
+mod guide;
 mod instance;
 mod job;
+mod matte;
+mod ocio;
 mod order;
 mod paint;
 pub mod params;
+mod paths;
 mod pixels;
 mod placement;
 mod process;
 mod questions;
 mod render;
 mod resample;
+mod reveal;
 mod slates;
 mod status;
 mod values;
 mod wait;
+mod weights;
 
 use host_sys::{
     At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RenderArgs, Result,
 };
 
 use crate::instance::Data;
-use crate::values::Values;
 
 /// The effect's version; the first number changes only when old projects could not be read any more.
 pub const VERSION: (u32, u32) = (1, 0);
@@ -83,7 +90,7 @@ impl Effect for Pickup {
     }
 
     fn destroy(&self, _instance: &Instance<'_>, data: &Data) {
-        data.leave();
+        data.end();
     }
 
     fn changed(&self, instance: &Instance<'_>, data: &Data, change: &Change) -> Result<()> {
@@ -95,32 +102,32 @@ impl Effect for Pickup {
     }
 
     fn region_of_definition(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<RectD>> {
-        Ok(questions::region_of_definition(instance, data.context(instance), at.time))
+        Ok(questions::region_of_definition(instance, &data.values(instance, Some(at.time)), at.time))
     }
 
     fn frames_needed(&self, instance: &Instance<'_>, data: &Data, time: f64) -> Result<Option<FramesNeeded>> {
-        Ok(Some(questions::frames_needed(instance, data.context(instance), time)))
+        Ok(Some(questions::frames_needed(instance, &data.values(instance, Some(time)), time)))
     }
 
     fn time_domain(&self, instance: &Instance<'_>, data: &Data) -> Result<Option<Range>> {
-        let context = data.context(instance);
-        if !matches!(context, Context::General | Context::Generator) {
-            return Ok(None);
-        }
-        let values = Values::read(instance, None);
-        let rate = order::rate_of(instance, context, f64::from(values.first));
-        let place = placement::of(&values, context, rate).ok();
-        Ok(place.map(|p| Range { min: p.first as f64, max: (p.end() - 1) as f64 }))
+        Ok(questions::time_domain(instance, &data.values(instance, None)))
     }
 
     fn identity(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<Identity>> {
-        let context = data.context(instance);
-        Ok(questions::identity(instance, context, &Values::read(instance, Some(at.time)), at.time))
+        Ok(questions::identity(instance, &data.values(instance, Some(at.time)), at.time))
     }
 
     fn clip_preferences(&self, instance: &Instance<'_>, data: &Data) -> Result<Option<ClipPreferences>> {
-        let is_generator = data.context(instance) == Context::Generator;
-        Ok(Some(ClipPreferences { is_frame_varying: true, premultiplied: is_generator.then_some(true), ..ClipPreferences::default() }))
+        let values = data.values(instance, None);
+        let is_generator = values.context == Context::Generator;
+        let colourspaces = colours::preferred(instance, order::inputs(instance, &values));
+        let premultiplied = is_generator.then_some(true);
+        Ok(Some(ClipPreferences { is_frame_varying: true, premultiplied, colourspaces, ..ClipPreferences::default() }))
+    }
+
+    fn output_colourspace(&self, instance: &Instance<'_>, data: &Data, wishes: &[String]) -> Result<Option<String>> {
+        let values = data.values(instance, None);
+        Ok(colours::of_output(instance, order::inputs(instance, &values), wishes))
     }
 
     fn render(&self, instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -> Result<()> {

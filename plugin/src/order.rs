@@ -1,26 +1,29 @@
 //! From what the editor chose and what the host shows to a request, and its names in the store.
 
-use std::path::Path;
-
 use host_sys::{Context, Instance};
 use shot::{ClipRef, Code, ColourStage, Fault, FrameIndex, Key, Rate, Request, Seconds, SoundMode, SoundRef, Task, Timecode};
 use takes::{Part, Store};
 
 use crate::capture::{self, Captured, Format, Inputs, Wanted};
-use crate::colours;
-use crate::context_file::{self, ContextFile, readable};
+use crate::files::{self, readable};
 use crate::job::Order;
 use crate::placement::{self, Placement};
-use crate::process::takes_folder;
+use crate::process::{process, takes_folder};
 use crate::values::Values;
+use crate::{colours, guide};
 
-/// Which inputs of a context play which part.
-pub const fn inputs(context: Context) -> Inputs {
-    match context {
+/// Which inputs of an instance play which part.
+pub fn inputs(instance: &Instance<'_>, values: &Values) -> Inputs {
+    match values.context {
         Context::Transition => Inputs { tail: "SourceFrom", head: "SourceTo", reference: None },
-        Context::Filter => Inputs { tail: "Source", head: "Source", reference: None },
+        Context::Filter | Context::Retimer => Inputs { tail: "Source", head: "Source", reference: None },
         Context::Generator => Inputs { tail: "Source", head: "Source", reference: Some("Source") },
-        _ => Inputs { tail: "From", head: "To", reference: Some("Reference") },
+        _ => {
+            // A span of one clip has that clip on both sides, unless another was connected.
+            let is_alone = || !instance.clip("To").is_ok_and(|c| c.is_connected());
+            let head = if matches!(values.task(), Task::Retake { .. }) && is_alone() { "From" } else { "To" };
+            Inputs { tail: "From", head, reference: Some("Reference") }
+        }
     }
 }
 
@@ -38,12 +41,12 @@ pub struct Placed {
 pub struct Desk<'i, 'a> {
     /// The instance.
     pub instance: &'i Instance<'a>,
-    /// Its context.
-    pub context: Context,
     /// Its parameters.
     pub values: &'i Values,
     /// Where the shot lies.
     pub place: Placement,
+    /// How many takes, with seeds counting up.
+    pub takes: u32,
     /// The host's current time.
     pub now: f64,
     /// The scale at which the host hands out images.
@@ -52,24 +55,30 @@ pub struct Desk<'i, 'a> {
 
 /// Captures the context and builds the request.
 pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
-    let Desk { instance, context, values, place, .. } = *desk;
-    let store = Store::existing(takes_folder(&values.takes_folder)?)?;
-    let inputs = inputs(context);
-    let given = context_file::read(&values.context_file)?;
+    let Desk { instance, values, place, .. } = *desk;
+    // Before the host is made to render anything: what would be in vain.
+    if let Some(fault) = guide::missing(instance, values, Some(place)) {
+        return Err(fault);
+    }
+    process().client()?;
+    let store = Store::existing(takes_folder(values)?)?;
+    let inputs = inputs(instance, values);
+    let paths = values.paths();
+    let given = files::context(&paths, &values.context_file)?;
     let mut format = match capture::format(instance, inputs, desk.now) {
         Ok(format) => format,
         // A context file that names the size needs no host that tells one.
-        Err(fault) => given.as_ref().and_then(ContextFile::format).ok_or(fault)?,
+        Err(fault) => given.as_ref().and_then(files::format).ok_or(fault)?,
     };
     if let Some(file) = &given {
         format.rate = file.rate;
         format.size = file.size.unwrap_or(format.size);
         format.pixel_aspect = file.pixel_aspect.unwrap_or(format.pixel_aspect);
     }
-    let mut request = Request::new(values.task(), place.frames, format.rate, format.size);
+    let mut request = Request::new(values.task(), frames(values.task(), place), format.rate, format.size);
     apply(&mut request, values, place, format)?;
-    let clip_colour = instance.clip(inputs.tail).map(|c| c.colourspace()).unwrap_or_default();
-    request.context.colour = colours::resolve(values.colour, &clip_colour, instance.host());
+    let found = colours::resolve(values.colour, &colours::of_inputs(instance, inputs), instance.host());
+    request.context.colour = found.space;
     let mut captured = Captured::default();
     match &given {
         Some(file) => file.fill(&mut request, colours::at(values.colour))?,
@@ -77,9 +86,10 @@ pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
             let frames = values.context_frames.max(1) as usize;
             let (now, scale) = (desk.now, desk.scale);
             captured = capture::capture(&Wanted { instance, inputs, task: request.task, place, format, frames, now, scale })?;
+            captured.notes.extend(found.note);
         }
     }
-    sounds(&mut request, values);
+    sounds(&mut request, values)?;
     if request.sound == SoundMode::Match && request.context.tail.sound.is_none() && request.context.head.sound.is_none() {
         request.sound = SoundMode::None;
         captured.notes.push("no sound is known on either side, so none is made".into());
@@ -87,25 +97,44 @@ pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
     let hash = captured.key(&outside(&request));
     name_frames(&mut request, &captured, &store, &hash);
     request.check()?;
-    let key = request.key(&hash, &format!("{:?}", request.engine), 0, "");
-    let links = vec![key, identity(instance, context, values)];
+    let key_of = |request: &Request| request.key(&hash, &format!("{:?}", request.engine), 0, &request.weights);
+    let key = key_of(&request);
+    let mut makes = vec![(request.clone(), vec![key, identity(instance, values)])];
+    for n in 1..desk.takes {
+        let other = Request { seed: request.seed.saturating_add(u64::from(n)), ..request.clone() };
+        let links = vec![key_of(&other)];
+        makes.push((other, links));
+    }
     let notes = std::mem::take(&mut captured.notes);
     let frames = captured.frames.into_iter().collect();
-    Ok(Placed { order: Order { store, request, context: hash, frames, links }, key, notes })
+    Ok(Placed { order: Order { store, makes, context: hash, frames }, key, notes })
+}
+
+/// How many frames a request asks for to fill a place. In-betweens reach from its first frame to its last.
+fn frames(task: Task, place: Placement) -> u32 {
+    match task {
+        Task::Retime { num, den } => (place.frames - 1).saturating_mul(num) / den.max(1) + 1,
+        _ => place.frames,
+    }
 }
 
 fn apply(request: &mut Request, values: &Values, place: Placement, format: Format) -> Result<(), Fault> {
     request.prompt.clone_from(&values.prompt);
     request.negative.clone_from(&values.negative);
+    request.storyboard = values.beats();
     request.seed = values.seed.max(0) as u64;
-    request.handles = values.handles.max(0) as u32;
+    request.handles = if matches!(request.task, Task::Retime { .. }) { 0 } else { values.handles.max(0) as u32 };
     request.engine = values.engine();
+    if values.uses_weights() {
+        request.weights = weights(values);
+    }
     request.quality = values.quality();
     request.motion = values.motion;
     request.camera = values.camera();
     request.colour_match = values.colour_match;
     request.sound = values.sound();
-    request.channels = values.channels.clamp(1, 16) as u16;
+    request.sound_level = values.sound_level;
+    request.channels = values.channels();
     request.pixel_aspect = format.pixel_aspect;
     request.context.stage = if values.stage == 1 { ColourStage::CameraLog } else { ColourStage::Graded };
     request.start = FrameIndex(place.first);
@@ -114,34 +143,50 @@ fn apply(request: &mut Request, values: &Values, place: Placement, format: Forma
         request.start = timecode.frame;
         request.drop_frame = timecode.drop;
     }
-    if let shot::EngineChoice::Program(program) = &request.engine
-        && !program.is_absolute()
-    {
-        return Err(Fault::new(
-            Code::Argument,
-            "the engine is a program, and Engine program names none",
-            "choose the program's file, or another engine",
-        ));
+    let paths = values.paths();
+    if let shot::EngineChoice::Program(program) = &mut request.engine {
+        *program = paths.local(&values.engine_program);
+        if !program.is_absolute() {
+            return Err(Fault::new(
+                Code::Argument,
+                "the engine is a program, and Engine program names none",
+                "choose the program's file, or another engine",
+            ));
+        }
     }
-    let still = values.still.trim();
-    if !still.is_empty() {
-        request.context.still = Some(readable(still, "the reference still")?);
+    if !values.still.trim().is_empty() {
+        request.context.still = Some(readable(&paths, &values.still, "the reference still")?);
+    }
+    request.context.keyframes = values.keyframes();
+    for still in &request.context.keyframes {
+        readable(&paths, &still.path.to_string_lossy(), "a still of the storyboard")?;
     }
     Ok(())
 }
 
+/// The checkpoint that is named: a folder by what it is called here, a name as it stands.
+pub fn weights(values: &Values) -> String {
+    let text = values.weights.trim();
+    if text.contains(['/', '\\']) { values.paths().local(text).to_string_lossy().into_owned() } else { text.to_owned() }
+}
+
 /// Sound files of the parameters go before those of a context file.
-fn sounds(request: &mut Request, values: &Values) {
-    let sound = |text: &str| {
-        let path = Path::new(text.trim());
-        path.is_absolute().then(|| SoundRef { path: path.to_owned(), start: Seconds(0.0), length: None })
+fn sounds(request: &mut Request, values: &Values) -> Result<(), Fault> {
+    if request.sound != SoundMode::Match {
+        return Ok(());
+    }
+    let paths = values.paths();
+    let sound = |text: &str, what: &str| match text.trim() {
+        "" => Ok(None),
+        text => readable(&paths, text, what).map(|path| Some(SoundRef { path, start: Seconds(0.0), length: None })),
     };
-    if let Some(before) = sound(&values.sound_before) {
+    if let Some(before) = sound(&values.sound_before, "the sound before")? {
         request.context.tail.sound = Some(before);
     }
-    if let Some(after) = sound(&values.sound_after) {
+    if let Some(after) = sound(&values.sound_after, "the sound after")? {
         request.context.head.sound = Some(after);
     }
+    Ok(())
 }
 
 /// What the engine sees that was not captured: files, by name, size and time of change.
@@ -150,7 +195,7 @@ fn outside(request: &Request) -> String {
     let clips = [&refs.tail.picture, &refs.head.picture, &refs.clip].into_iter().flatten().chain(&refs.like).map(|c| &c.path);
     let sounds = [&refs.tail.sound, &refs.head.sound].into_iter().flatten().map(|s| &s.path);
     let mut text = String::new();
-    for path in clips.chain(sounds).chain(&refs.still) {
+    for path in clips.chain(sounds).chain(&refs.still).chain(refs.keyframes.iter().map(|k| &k.path)) {
         let meta = std::fs::metadata(path).ok();
         let changed = meta.as_ref().and_then(|m| m.modified().ok());
         text += &format!("\0{} {:?} {changed:?}", path.display(), meta.map(|m| m.len()));
@@ -171,39 +216,65 @@ fn name_frames(request: &mut Request, captured: &Captured, store: &Store, hash: 
     }
 }
 
-/// The name under which a render finds the take of an effect whose take parameter is empty: parameters and what the host says
-/// of the clips. No frame is looked at, so it costs nothing and survives a changed debayer or proxy.
-pub fn identity(instance: &Instance<'_>, context: Context, values: &Values) -> Key {
-    let clips: Vec<_> = crate::describe::inputs(context)
+/// The name under which a render finds the take of an effect whose take parameter is empty: what of the parameters can change a
+/// take, and what the host says of the clips. No frame is looked at, so it costs nothing and survives a changed debayer or proxy.
+pub fn identity(instance: &Instance<'_>, values: &Values) -> Key {
+    let of_takes = |(name, ..): &&(&str, bool, &str)| *name != crate::describe::MATTE;
+    let clips: Vec<_> = crate::describe::inputs(values.context)
         .iter()
+        .filter(of_takes)
         .map(|(name, ..)| {
             let clip = instance.clip(name).ok();
             let range = clip.and_then(|c| c.frame_range()).map(|r| (placement::nearest(r.min), placement::nearest(r.max)));
             (name, clip.is_some_and(|c| c.is_connected()), range, clip.and_then(|c| c.frame_rate()).map(f64::to_bits))
         })
         .collect();
-    Key::of(serde_json::json!(["identity", 1, context.name().to_string_lossy(), values, clips]).to_string().as_bytes())
+    let context = values.context.name().to_string_lossy();
+    Key::of(serde_json::json!(["identity", 2, context, values.essence(), clips]).to_string().as_bytes())
 }
 
-/// Whether what the parameters ask for is no longer what a take was made from.
-pub fn is_out_of_date(values: &Values, place: Option<Placement>, made: &Request) -> bool {
-    let task = match (made.task, values.task()) {
-        (Task::Retake { .. }, Task::Retake { .. }) | (Task::Extend { .. }, Task::Extend { .. }) => true,
-        (a, b) => a == b,
+/// Why a take is no longer what the parameters ask for: the first difference, in the words of the controls. `None` while the take
+/// stands. The seed is none: takes of one shot differ in it.
+pub fn out_of_date(values: &Values, place: Option<Placement>, made: &shot::Take) -> Option<&'static str> {
+    let (now, was) = (values.essence(), &made.request);
+    let engine = match values.engine() {
+        shot::EngineChoice::Auto => was.engine == shot::EngineChoice::Auto || made.provenance.engine == "draft",
+        shot::EngineChoice::Draft => made.provenance.engine == "draft",
+        shot::EngineChoice::Ltx => made.provenance.engine == "ltx",
+        shot::EngineChoice::Program(_) => was.engine == shot::EngineChoice::Program(values.paths().local(&values.engine_program)),
     };
-    !task
-        || made.task != values.task()
-        || made.prompt != values.prompt
-        || made.negative != values.negative
-        || place.is_some_and(|p| p.frames != made.frames)
-        || made.quality != values.quality()
-        || (made.motion - values.motion).abs() > 1e-9
-        || made.camera != values.camera()
-        || (made.colour_match - values.colour_match).abs() > 1e-9
-        || made.channels != values.channels.clamp(1, 16) as u16
+    let stills: Vec<u32> = was.context.keyframes.iter().map(|k| k.frame).collect();
+    let still = |path: &Option<std::path::PathBuf>| path.is_some();
+    // Sound that could not be matched for lack of neighbours was asked for all the same.
+    let sound = values.sound() == was.sound || (values.sound() == SoundMode::Match && was.sound == SoundMode::None);
+    let has_sound = was.sound != SoundMode::None;
+    let differs = |a: f64, b: f64| (a - b).abs() > 1e-9;
+    [
+        (values.task() != was.task, "the task"),
+        (now.prompt != was.prompt, "the prompt"),
+        (now.negative != was.negative, "what to avoid"),
+        (values.beats() != was.storyboard, "the storyboard"),
+        (!values.keyframes().iter().map(|k| k.frame).eq(stills), "the storyboard's stills"),
+        (place.is_some_and(|p| frames(values.task(), p) != was.frames), "the length"),
+        (!engine, "the engine"),
+        (values.uses_weights() && weights(values) != was.weights, "the weights"),
+        (values.quality() != was.quality, "the quality"),
+        (differs(now.motion, was.motion), "the motion"),
+        (values.camera() != was.camera, "the camera"),
+        (now.still.trim().is_empty() == still(&was.context.still), "the reference still"),
+        (differs(now.colour_match, was.colour_match), "the colour match"),
+        (!sound, "the sound"),
+        (has_sound && (values.channels() != was.channels || differs(values.sound_level, was.sound_level)), "the sound"),
+        (
+            was.task.joins() != (true, true) && !matches!(was.task, Task::Retime { .. }) && now.handles.max(0) as u32 != was.handles,
+            "the handles",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(is_other, what)| is_other.then_some(what))
 }
 
 /// The pace of the shot, as far as the host tells it.
-pub fn rate_of(instance: &Instance<'_>, context: Context, time: f64) -> Rate {
-    capture::format(instance, inputs(context), time).map_or(Rate::whole(24), |f| f.rate)
+pub fn rate_of(instance: &Instance<'_>, values: &Values, time: f64) -> Rate {
+    capture::format(instance, inputs(instance, values), time).map_or(Rate::whole(24), |f| f.rate)
 }

@@ -1,7 +1,7 @@
 //! Pixels into the host's image: a take or a picture at its place, black around it, or an input as it is.
 
-use host_sys::{Identity, Instance, Layout, Output, RectD, RenderArgs};
-use shot::{Fault, Picture};
+use host_sys::{Identity, Instance, Layout, Output, RectD, RectI, RenderArgs};
+use shot::{Fault, Picture, Size};
 use takes::Playback;
 
 use crate::resample::{Scaler, Tap, needed, taps};
@@ -111,6 +111,39 @@ pub fn scaled(playback: &Playback, index: u32, rect: RectD, output: &mut Output<
         });
     })?;
     wrong.map_or(Ok(()), |e| Err(status::from_host(&e)))
+}
+
+/// The part of a take within a window of the host's pixels, as a picture: top row first, black around it.
+pub fn picture(playback: &Playback, index: u32, rect: RectD, window: RectI) -> Result<Picture, Fault> {
+    let size = playback.size();
+    let mut out = Picture::filled(Size::new(window.width(), window.height()), BLACK);
+    // Pixel on pixel every tap is one sample of weight 1: an exact copy.
+    let columns = taps(size.width as usize, rect.x1, rect.x2, window.x1, window.x2, false);
+    let rows = taps(size.height as usize, rect.y1, rect.y2, window.y1, window.y2, true);
+    let inside = |t: &Tap| !t.weights.is_empty();
+    let (Some(x1), Some(x2)) = (columns.iter().position(inside), columns.iter().rposition(inside)) else { return Ok(out) };
+    let range = needed(&rows);
+    if range.is_empty() {
+        return Ok(out);
+    }
+    let mut scaler = Scaler::new(&columns, &rows, 0);
+    let mut floats = vec![[0.0f32; 4]; size.width as usize];
+    let (first, height) = (range.start as u32, out.height());
+    playback.rows(index, first..range.end as u32, &mut |y, row| {
+        // A cached file that failed midway is handed out again from its first row.
+        if y == first {
+            scaler = Scaler::new(&columns, &rows, 0);
+        }
+        takes::to_floats(row, floats.as_flattened_mut());
+        scaler.push(y as usize, &floats, |n, made| {
+            if let Some(row) =
+                usize::try_from(n).ok().and_then(|n| (height - 1).checked_sub(n)).and_then(|y| out.row_mut(y).get_mut(x1..=x2))
+            {
+                row.copy_from_slice(&made[x1..=x2]);
+            }
+        });
+    })?;
+    Ok(out)
 }
 
 /// Fills the rows of the window that the picture, from x1 to x2 and y1 to y2, does not reach.

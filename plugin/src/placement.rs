@@ -32,11 +32,17 @@ pub fn nearest(time: f64) -> i64 {
     if time.is_finite() { time.clamp(-1e12, 1e12).round() as i64 } else { 0 }
 }
 
-/// The shot's place as the parameters have it. In a filter it lies between In and Out, elsewhere it begins at In and is as long
-/// as asked for.
-pub fn of(values: &Values, context: Context, rate: Rate) -> Result<Placement, Fault> {
+/// Whether a context works on a span of its one clip, from In to Out.
+pub const fn is_span(context: Context) -> bool {
+    matches!(context, Context::Filter | Context::Retimer)
+}
+
+/// The shot's place as the parameters have it. In a filter and a retimer it lies between In and Out, elsewhere it begins at In
+/// and is as long as asked for.
+pub fn of(values: &Values, rate: Rate) -> Result<Placement, Fault> {
     let first = i64::from(values.first);
-    let frames = if context == Context::Filter {
+    let is_span = is_span(values.context);
+    let frames = if is_span {
         i64::from(values.out) - first
     } else if values.in_seconds {
         rate.frames_in(Seconds(values.seconds))
@@ -45,7 +51,7 @@ pub fn of(values: &Values, context: Context, rate: Rate) -> Result<Placement, Fa
     };
     match u32::try_from(frames) {
         Ok(frames) if (1..=MAX_FRAMES).contains(&frames) => Ok(Placement { first, frames }),
-        _ if context == Context::Filter => Err(Fault::new(
+        _ if is_span => Err(Fault::new(
             Code::Argument,
             format!("the shot lies between In {first} and Out {}, which is no frame", values.out),
             "go to its first frame and press In here, then to the first frame that stays and press Out here",
@@ -69,6 +75,12 @@ pub fn of_transition(instance: &Instance<'_>, time: f64) -> Option<Placement> {
     }
 }
 
+/// All of a retimer's clip.
+pub fn of_clip(instance: &Instance<'_>) -> Option<Placement> {
+    let range = instance.clip("Source").ok()?.frame_range()?;
+    overlap(range, range)
+}
+
 fn overlap(from: Range, to: Range) -> Option<Placement> {
     let (first, last) = (nearest(from.min.max(to.min)), nearest(from.max.min(to.max)));
     let frames = u32::try_from(last.checked_sub(first)?.checked_add(1)?).ok().filter(|n| (1..=MAX_FRAMES).contains(n))?;
@@ -83,7 +95,8 @@ fn moving(instance: &Instance<'_>, time: f64, duration: u32) -> Option<Placement
     let now = nearest(time);
     let (mut low, mut high) = (now - i64::from(duration), now);
     // It rises from 0 to 1, eased or not: halve until the frame is found.
-    if value(low)? > 0.0 {
+    // With the play head before or behind it, its beginning cannot be told.
+    if value(low)? > 0.0 || value(now + 1)? <= 0.0 {
         return None;
     }
     while high - low > 1 {
@@ -92,6 +105,20 @@ fn moving(instance: &Instance<'_>, time: f64, duration: u32) -> Option<Placement
     }
     let first = if value(high)? > 0.0 { low } else { high };
     Some(Placement { first, frames: duration })
+}
+
+/// Whether a transition was made shorter, longer or moved since its take was generated: the take plays on as it is.
+pub fn is_trimmed(instance: &Instance<'_>, values: &Values, time: f64) -> bool {
+    let generated = Placement { first: i64::from(values.first), frames: values.frames.max(0) as u32 };
+    values.context == Context::Transition && of_transition(instance, time).is_some_and(|now| now != generated)
+}
+
+/// The frame of a take of in-betweens that is nearest to a time of the clip, which is in frames with fractions; `None` beyond
+/// the frames that it lies between.
+pub fn between(take: &Take, first: i64, time: f64) -> Option<u32> {
+    let shot::Task::Retime { num, den } = take.request.task else { return None };
+    let index = ((time - first as f64) * f64::from(num) / f64::from(den.max(1))).round();
+    (index >= 0.0 && index < f64::from(take.frames)).then_some(index as u32)
 }
 
 /// The frame of a take, counted from 0 with handles, at a time of the host; beyond its ends the frame at the end.

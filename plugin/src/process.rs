@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
@@ -14,6 +16,8 @@ use takes::{Cache, Playback, Store};
 use worker::{Client, Options};
 
 use crate::job::Job;
+use crate::paths;
+use crate::values::Values;
 
 /// Takes kept open for playback; each is a manifest in memory, at most some hundred kilobytes.
 const PLAYING: usize = 16;
@@ -33,6 +37,10 @@ pub struct Process {
     threads: Mutex<Vec<JoinHandle<()>>>,
     playing: Mutex<VecDeque<(PathBuf, Arc<Playback>)>>,
     cache: OnceLock<Arc<Cache>>,
+    /// Instances that live.
+    instances: AtomicUsize,
+    /// Programs that were started and are not waited for.
+    children: Mutex<Vec<std::process::Child>>,
 }
 
 /// The one state of this process.
@@ -42,6 +50,25 @@ pub fn process() -> &'static Process {
 }
 
 impl Process {
+    /// An instance was made.
+    pub fn enter(&self) {
+        self.instances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An instance is gone. With the last one the worker ends too, beside the host: the project is closed, and what is left
+    /// running would only hold memory.
+    pub fn leave(&self) {
+        let before = self.instances.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1));
+        if before != Ok(1) {
+            return;
+        }
+        if let Some(client) = self.client.lock().take()
+            && let Err(fault) = self.spawn("pickup end", move || drop(client))
+        {
+            log::warn!("{fault}");
+        }
+    }
+
     /// The worker on call. The program is looked for at every first job, so that installing it needs no restart.
     pub fn client(&self) -> Result<Arc<Client>, Fault> {
         let mut client = self.client.lock();
@@ -56,9 +83,9 @@ impl Process {
     /// The job of a request: the one that is under way, else one that `start` makes.
     pub fn job(&self, key: Key, start: impl FnOnce() -> Arc<Job>) -> Arc<Job> {
         let mut jobs = self.jobs.lock();
-        jobs.retain(|_, job| job.outcome().is_none() || Arc::strong_count(job) > 1);
+        jobs.retain(|_, job| job.is_running() || Arc::strong_count(job) > 1);
         match jobs.get(&key) {
-            Some(job) if job.outcome().is_none() => Arc::clone(job),
+            Some(job) if job.is_running() => Arc::clone(job),
             _ => {
                 let job = start();
                 jobs.insert(key, Arc::clone(&job));
@@ -105,6 +132,13 @@ impl Process {
         Ok(Some(playback))
     }
 
+    /// Takes a program that nobody waits for: it is only noticed when it has ended, so that no dead process stays behind.
+    pub fn adopt(&self, child: std::process::Child) {
+        let mut children = self.children.lock();
+        children.retain_mut(|c| matches!(c.try_wait(), Ok(None)));
+        children.push(child);
+    }
+
     /// Forgets what can be read again.
     pub fn purge(&self) {
         self.playing.lock().clear();
@@ -127,8 +161,17 @@ impl Process {
     }
 }
 
+/// A command that starts a program of the system's, not of the host's bundle.
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in HOST_VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// The worker's program: PICKUP_WORKER, else the one in the bundle.
-fn program() -> Result<PathBuf, Fault> {
+pub fn program() -> Result<PathBuf, Fault> {
     if let Some(program) = std::env::var_os("PICKUP_WORKER").filter(|p| !p.is_empty()) {
         return Ok(PathBuf::from(program));
     }
@@ -142,38 +185,70 @@ fn program() -> Result<PathBuf, Fault> {
     })
 }
 
-/// The folder of takes that a parameter means: absolute, below PICKUP_TAKES, or empty for the usual one.
-pub fn takes_folder(text: &str) -> Result<PathBuf, Fault> {
-    let text = text.trim();
-    let folder = Path::new(text);
+/// The folder of takes that the parameters mean: absolute and by the name it has here, below PICKUP_TAKES, or empty for the usual
+/// one.
+pub fn takes_folder(values: &Values) -> Result<PathBuf, Fault> {
+    let text = values.takes_folder.trim();
+    if text.is_empty() {
+        return Ok(takes::default_root()?);
+    }
+    let folder = values.paths().local(text);
     if folder.is_absolute() {
-        return Ok(folder.to_owned());
+        return Ok(folder);
+    }
+    let refused = |why: &str, remedy: &str| Err(Fault::new(Code::Argument, format!("the takes folder {text} {why}"), remedy));
+    if !paths::foreign(text).is_empty() {
+        return refused(
+            "is one of another system",
+            "add a line to Path mapping that says what it is called here, such as S:\\show = /mnt/show",
+        );
     }
     let root = takes::default_root()?;
-    if text.is_empty() {
-        return Ok(root);
-    }
     let stays = folder.components().all(|c| matches!(c, std::path::Component::Normal(_) | std::path::Component::CurDir));
     if stays {
         return Ok(root.join(folder));
     }
-    Err(Fault::new(
-        Code::Argument,
-        format!("the takes folder {text} leads out of {}", root.display()),
-        "give an absolute folder, or one below the folder that PICKUP_TAKES names",
-    ))
+    refused(&format!("leads out of {}", root.display()), "give an absolute folder, or one below the folder that PICKUP_TAKES names")
+}
+
+/// Where a take is looked for: the folder of the parameters, then the usual one, because folders move.
+pub fn stores(values: &Values) -> Result<Vec<Store>, Fault> {
+    let first = takes_folder(values);
+    let usual = takes::default_root().ok();
+    let folders: Vec<PathBuf> = match (&first, usual) {
+        (Ok(first), Some(usual)) if *first != usual => vec![first.clone(), usual],
+        (Ok(first), _) => vec![first.clone()],
+        (Err(fault), _) => return Err(fault.clone()),
+    };
+    let mut stores = vec![Store::existing(folders[0].clone())?];
+    stores.extend(folders.into_iter().skip(1).filter_map(|f| Store::existing(f).ok()));
+    Ok(stores)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use host_sys::Context;
+
     use super::*;
 
+    fn folder(text: &str, path_mapping: &str) -> Result<PathBuf, Fault> {
+        let fresh = Values::fresh(Context::Filter);
+        takes_folder(&Values { takes_folder: text.to_owned(), path_mapping: path_mapping.to_owned(), ..fresh })
+    }
+
+    #[cfg(unix)]
     #[test]
-    fn a_relative_takes_folder_stays_below_the_usual_one() {
-        assert_eq!(takes_folder("/a/b").unwrap(), Path::new("/a/b"));
-        let root = takes_folder("").unwrap();
-        assert_eq!(takes_folder(" show/reel1 ").unwrap(), root.join("show/reel1"));
-        assert!(takes_folder("../elsewhere").is_err());
+    fn a_takes_folder_is_found_by_the_name_it_has_here() {
+        assert_eq!(folder("/a/b", "").unwrap(), Path::new("/a/b"));
+        let root = folder("", "").unwrap();
+        assert_eq!(folder(" show/reel1 ", "").unwrap(), root.join("show/reel1"));
+        assert!(folder("../elsewhere", "").is_err());
+        let here = tempfile::tempdir().unwrap();
+        let fault = folder(r"S:\takes", "").unwrap_err();
+        assert!(fault.what.contains("another system") && fault.remedy.contains("Path mapping"), "{fault}");
+        assert_eq!(folder(r"S:\takes\one", &format!(r"S:\takes = {}", here.path().display())).unwrap(), here.path().join("one"));
     }
 }

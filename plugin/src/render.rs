@@ -1,5 +1,7 @@
 //! Render: the take where there is one, else what the editor chose for its lack.
 
+use std::sync::atomic::Ordering;
+
 use host_sys::quirks::What;
 use host_sys::{Context, Error, Instance, Layout, RectD, RenderArgs, Result, Status};
 use shot::{Code, Fault};
@@ -10,7 +12,7 @@ use crate::geometry::{self, Fit};
 use crate::instance::Data;
 use crate::placement::{self, Placement};
 use crate::values::{Missing, Values};
-use crate::{capture, colours, order, paint, questions, slates, status, wait};
+use crate::{capture, colours, guide, matte, order, paint, questions, slates, status, wait};
 
 /// Who asks, and what was chosen.
 #[derive(Clone, Copy)]
@@ -19,32 +21,34 @@ pub struct Ask<'i, 'a> {
     pub instance: &'i Instance<'a>,
     /// What is kept for it.
     pub data: &'i Data,
-    /// Its context.
-    pub context: Context,
     /// Its parameters.
     pub values: &'i Values,
 }
 
 /// Render.
 pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -> Result<()> {
-    let context = data.context(instance);
-    let values = Values::read(instance, Some(args.at.time));
-    let ask = Ask { instance, data, context, values: &values };
-    if let Some(identity) = questions::identity(instance, context, &values, args.at.time) {
+    let values = data.values(instance, Some(args.at.time));
+    let ask = Ask { instance, data, values: &values };
+    if let Some(identity) = questions::identity(instance, &values, args.at.time) {
         return paint::pass(instance, &identity, args);
     }
     let is_final = !(args.is_interactive || args.is_draft || args.is_thumbnail);
-    let rate = order::rate_of(instance, context, args.at.time);
-    let place = placement::of(&values, context, rate);
-    let found = match find(instance, data, context, &values) {
+    let place = placement::of(&values, order::rate_of(instance, &values, args.at.time));
+    let found = match find(instance, data, &values) {
         Found::Take(playback) => match show(&ask, args, &playback) {
             Err(Refusal::Take(fault)) => Found::Fault(fault),
-            done => return done.map_err(Refusal::into_error),
+            done => {
+                // What was told before the take was there is true no more.
+                if data.holds_message.load(Ordering::Relaxed) {
+                    status::clear(instance, data);
+                }
+                return done.map_err(Refusal::into_error);
+            }
         },
         found => found,
     };
     if !is_final || (values.missing() == Missing::Slate && !matches!(found, Found::Fault(_))) {
-        return slate(&ask, args, &found, place.ok());
+        return slate(&ask, args, &found, &place);
     }
     let fault = match (values.missing(), found) {
         (_, Found::Fault(fault)) => fault,
@@ -63,25 +67,38 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
             format!("the take is still being made ({})", job.progress()),
             "render again when it is there, or let final renders wait for it",
         ),
-        (..) => Fault::new(Code::Take, "no take was made yet, and this is a final render", advice(instance)),
+        (..) => Fault::new(Code::Take, "no take was made yet, and this is a final render", advice(&ask, &place)),
     };
     let told = status::tell(instance, data, &fault);
     if instance.host().has(What::IgnoresRenderFailure) {
         // There a refusal would ship the source as if nothing were missing: a slate at least is seen.
-        return slate(&ask, args, &Found::Fault(fault), place.ok());
+        return slate(&ask, args, &Found::Fault(fault), &place);
     }
     Err(told)
 }
 
 /// Shows the frame of a take that stands at the render's time.
-fn show(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, playback: &Playback) -> std::result::Result<(), Refusal> {
-    let Ask { instance, context, values, .. } = *ask;
+fn show(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, playback: &Playback) -> Result<(), Refusal> {
+    let Ask { instance, values, .. } = *ask;
     let take = playback.stored().take();
-    let index = placement::frame_of(take, i64::from(values.first), args.at.time);
-    let (scale, time) = (args.at.scale, args.at.time);
+    let (scale, time, first) = (args.at.scale, args.at.time, i64::from(values.first));
+    let index = if values.context == Context::Retimer {
+        let between = placement::between(take, first, questions::source_time(instance, time));
+        between.ok_or_else(|| Refusal::Take(other_span()))?
+    } else {
+        placement::frame_of(take, first, time)
+    };
     let done = args.with_output(|mut output| {
-        let (region, aspect) = region(instance, context, output.layout(), scale, time);
+        let (region, aspect) = region(ask, output.layout(), scale, time);
         let rect = geometry::place(playback.size(), take.request.pixel_aspect, region, aspect, Fit::at(values.fit));
+        if matte::limits(ask) {
+            let window = output.window();
+            let limited = paint::picture(playback, index, rect, window).and_then(|mut picture| {
+                matte::limit(ask, &mut picture, window, time)?;
+                paint::put_picture(&picture, (window.x1, window.y1), &mut output).map_err(|e| status::from_host(&e))
+            });
+            return Ok(limited);
+        }
         Ok(match geometry::pixel_on_pixel(playback.size(), rect) {
             Some(at) => paint::copy(playback, index, at, &mut output),
             None => paint::scaled(playback, index, rect, &mut output),
@@ -92,6 +109,11 @@ fn show(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, playback: &Playback) -> st
         Ok(None) => Err(Refusal::Host(Error::Status(Status::FAILED))),
         Err(error) => Err(Refusal::Host(error)),
     }
+}
+
+/// A retimer was given other frames since its take was made.
+fn other_span() -> Fault {
+    Fault::new(Code::Take, "the take holds no in-betweens of this moment of the clip", "set In and Out around it and press Generate")
 }
 
 /// Why a take was not shown.
@@ -112,50 +134,61 @@ impl Refusal {
 }
 
 /// What to do where no take was made yet, in this host.
-fn advice(instance: &Instance<'_>) -> &'static str {
-    if instance.host().has(What::NeverSendsInstanceChanged) {
-        "make the take with the program pickup and put its id into Take, because this host gives effects no buttons"
-    } else {
-        "press Generate, or let final renders make the take or show the slate"
+fn advice(ask: &Ask<'_, '_>, place: &Result<Placement, Fault>) -> String {
+    if ask.instance.host().has(What::NeverSendsInstanceChanged) {
+        return "make the take with the program pickup and put its id into Take, because this host gives effects no buttons".to_owned();
+    }
+    match guide::lacking(ask.instance, ask.values, place) {
+        Some(fault) => format!("{}: {}", fault.what, fault.remedy),
+        None => "press Generate, or let final renders make the take or show the slate".to_owned(),
     }
 }
 
 /// Shows what is known while there is no take.
-fn slate(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, found: &Found, place: Option<Placement>) -> Result<()> {
-    let Ask { instance, context, values, .. } = *ask;
+fn slate(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, found: &Found, place: &Result<Placement, Fault>) -> Result<()> {
+    let Ask { instance, values, .. } = *ask;
     let (scale, time) = (args.at.scale, args.at.time);
-    let rate = order::rate_of(instance, context, time);
+    let rate = order::rate_of(instance, values, time);
     let done = args.with_output(|mut output| {
-        let (region, aspect) = region(instance, context, output.layout(), scale, time);
+        let (region, aspect) = region(ask, output.layout(), scale, time);
         let frame = geometry::around(region);
         let Ok(size) = shot::Size::new(frame.width(), frame.height()).checked() else {
             return paint::bars(&mut output, 0, 0, 0, 0);
         };
         let format = capture::Format { region, size, pixel_aspect: aspect, rate };
-        let neighbour = |name| {
+        let at = |name, time| {
             let clip = instance.clip(name).ok().filter(|c| c.is_connected())?;
             capture::read(&clip, time, format, scale).ok()?
         };
-        let inputs = order::inputs(context);
-        let neighbours = match context {
+        let neighbour = |name| at(name, time);
+        let inputs = order::inputs(instance, values);
+        let source = questions::source_time(instance, time);
+        let neighbours = match values.context {
             // Within one clip the nearest picture is the clip's own.
             Context::Filter => (neighbour(inputs.tail), None),
+            Context::Retimer => (at(inputs.tail, source.floor()), at(inputs.tail, source.ceil())),
             Context::Generator => (None, None),
+            _ if inputs.tail == inputs.head => (neighbour(inputs.tail), None),
             _ => (neighbour(inputs.tail), neighbour(inputs.head)),
         };
-        let elapsed = place.map_or(0.5, |p| (time - p.first as f64 + 0.5) / f64::from(p.frames.max(1)));
+        let place_known = place.as_ref().ok().copied();
+        let elapsed = place_known.map_or(0.5, |p| (time - p.first as f64 + 0.5) / f64::from(p.frames.max(1)));
         // Before Generate only the host knows where the transition lies.
-        let part = transition(instance, context, time).unwrap_or(elapsed);
-        let colour = instance.clip(inputs.tail).map(|c| c.colourspace()).unwrap_or_default();
+        let part = match values.context {
+            Context::Transition => transition(instance, time).unwrap_or(elapsed),
+            Context::Retimer => source - source.floor(),
+            _ => elapsed,
+        };
+        let colour = colours::of_inputs(instance, inputs);
         let picture = slates::pending(&slates::Pending {
             size,
             pixel_aspect: aspect,
             rate,
-            is_linear: colours::resolve(values.colour, &colour, instance.host()).is_linear(),
-            advice: advice(instance),
+            is_linear: colours::resolve(values.colour, &colour, instance.host()).space.is_linear(),
+            advice: &advice(ask, place),
             values,
             found,
-            place,
+            place: place_known,
             neighbours,
             part,
         });
@@ -165,21 +198,19 @@ fn slate(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, found: &Found, place: Opt
 }
 
 /// How far a transition has come, as the host has it.
-fn transition(instance: &Instance<'_>, context: Context, time: f64) -> Option<f64> {
-    if context != Context::Transition {
-        return None;
-    }
+fn transition(instance: &Instance<'_>, time: f64) -> Option<f64> {
     let value = instance.params().ok()?.get("Transition").ok()?.double(Some(time)).ok()?;
     value.is_finite().then_some(value)
 }
 
 /// The region of the shot in pixels of the output image, and the width of its pixels over their height.
-fn region(instance: &Instance<'_>, context: Context, layout: &Layout, args_scale: (f64, f64), time: f64) -> (RectD, f64) {
+fn region(ask: &Ask<'_, '_>, layout: &Layout, args_scale: (f64, f64), time: f64) -> (RectD, f64) {
+    let Ask { instance, values, .. } = *ask;
     let aspect = instance.clip("Output").ok().and_then(|c| c.pixel_aspect()).unwrap_or(layout.pixel_aspect);
-    let inputs = order::inputs(context);
+    let inputs = order::inputs(instance, values);
     let connected = |name: &'static str| instance.clip(name).ok().filter(|c| c.is_connected());
     let rod = |name| connected(name).and_then(|c| c.region_of_definition(time));
-    let canonical = match context {
+    let canonical = match values.context {
         Context::Generator => None,
         _ => geometry::union(rod(inputs.tail), rod(inputs.head)),
     };

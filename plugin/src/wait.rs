@@ -45,21 +45,21 @@ pub fn wait(ask: &Ask<'_, '_>, args: &RenderArgs<'_>, job: Option<Arc<Job>>) -> 
     drop(shows);
     let id = end?;
     data.follow(watch.job());
-    let store = takes::Store::existing(takes_folder(&values.takes_folder)?)?;
+    let store = takes::Store::existing(takes_folder(values)?)?;
     process().playback(&store, &id)?.ok_or_else(|| takes::Error::Absent { id, store: store.root().to_path_buf() }.into())
 }
 
 /// Starts the job of a final render; of several threads one captures, the others wait for it.
 fn begin(ask: &Ask<'_, '_>, args: &RenderArgs<'_>) -> Result<Watch, Fault> {
-    let Ask { instance, data, context, values } = *ask;
+    let Ask { instance, data, values } = *ask;
     loop {
         if let Some(_on) = On::new(&data.captures) {
             if let Some(job) = data.job().filter(|j| !matches!(j.outcome(), Some(Err(_)))) {
                 return Ok(job.watch());
             }
-            let rate = order::rate_of(instance, context, args.at.time);
-            let place = placement::of(values, context, rate)?;
-            let placed = order::place(&Desk { instance, context, values, place, now: args.at.time, scale: args.at.scale })?;
+            let rate = order::rate_of(instance, values, args.at.time);
+            let place = placement::of(values, rate)?;
+            let placed = order::place(&Desk { instance, values, place, takes: 1, now: args.at.time, scale: args.at.scale })?;
             placed.notes.iter().for_each(|note| log::warn!("{note}"));
             let job = Job::start(placed.key, placed.order);
             data.follow(&job);
