@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use test_host::{Context, Host, Quirks, Setup, StrChoice};
 
-const CONTEXTS: [Context; 4] = [Context::Generator, Context::Filter, Context::Transition, Context::General];
+const CONTEXTS: [Context; 5] = [Context::Generator, Context::Filter, Context::Transition, Context::General, Context::Retimer];
 
 #[test]
 fn every_context_is_described_as_it_was_shipped() {
@@ -32,11 +32,12 @@ fn every_context_is_described_as_it_was_shipped() {
 fn each_context_has_the_clips_that_the_standard_demands() {
     let plugin = Host::new(Quirks::default()).open();
     plugin.meet().unwrap();
-    let demanded: [(Context, &[&str]); 4] = [
+    let demanded: [(Context, &[&str]); 5] = [
         (Context::Generator, &["Output"]),
         (Context::Filter, &["Source", "Output"]),
         (Context::Transition, &["SourceFrom", "SourceTo", "Output"]),
         (Context::General, &["Output"]),
+        (Context::Retimer, &["Source", "Output"]),
     ];
     for (context, names) in demanded {
         let described = plugin.describe_in_context(context).unwrap();
@@ -48,8 +49,10 @@ fn each_context_has_the_clips_that_the_standard_demands() {
         for clip in described.clips.iter().filter(|c| !names.contains(&c.name.as_str())) {
             assert!(clip.optional, "{context:?} would demand {}", clip.name);
         }
-        let transition = described.param("Transition");
-        assert_eq!(transition.is_some_and(|p| p.kind == "Double"), context == Context::Transition, "{context:?} {transition:?}");
+        for (name, of) in [("Transition", Context::Transition), ("SourceTime", Context::Retimer)] {
+            let param = described.param(name);
+            assert_eq!(param.is_some_and(|p| p.kind == "Double"), context == of, "{context:?} {param:?}");
+        }
     }
 }
 

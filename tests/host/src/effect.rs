@@ -56,6 +56,12 @@ pub struct Setup {
     pub format: Format,
     /// How alpha and colour go together.
     pub alpha: Alpha,
+    /// The style of colour management that was negotiated (1.5).
+    pub style: &'static CStr,
+    /// The path of the OpenColorIO configuration, empty for none.
+    pub config: String,
+    /// What the host calls the encoding of its inputs; empty where it says nothing.
+    pub space: String,
     /// Clips that are connected, by name.
     pub clips: Vec<(&'static str, TestClip)>,
     /// Params that have other values than their defaults when the instance is made, as in a project that is opened.
@@ -72,6 +78,9 @@ impl Default for Setup {
             duration: 100.0,
             format: Format::FLOAT_RGBA,
             alpha: Alpha::Premultiplied,
+            style: raw::kOfxImageEffectColourManagementNone,
+            config: String::new(),
+            space: String::new(),
             clips: Vec::new(),
             params: Vec::new(),
         }
@@ -205,8 +214,8 @@ fn instance_props(host: &Arc<HostState>, of: &Effect, context: Context, setup: &
     if host.quirks.api < (1, 5) {
         return set;
     }
-    set.text(raw::kOfxImageEffectPropColourManagementStyle, raw::kOfxImageEffectColourManagementNone)
-        .text(raw::kOfxImageEffectPropOCIOConfig, c"")
+    set.text(raw::kOfxImageEffectPropColourManagementStyle, setup.style)
+        .text(raw::kOfxImageEffectPropOCIOConfig, &CString::new(setup.config.as_str()).unwrap_or_default())
 }
 
 /// A clip of a descriptor or of an instance.
@@ -275,7 +284,8 @@ impl Clip {
                 .text(raw::kOfxImageClipPropFieldOrder, raw::kOfxImageFieldNone)
                 .int(raw::kOfxImageClipPropConnected, i32::from(source.is_some()))
                 .int(raw::kOfxImageClipPropContinuousSamples, 0);
-            if host.quirks.api < (1, 5) { set } else { set.text(raw::kOfxImageClipPropColourspace, c"") }
+            let space = CString::new(if connected { setup.space.as_str() } else { "" }).unwrap_or_default();
+            if host.quirks.api < (1, 5) { set } else { set.text(raw::kOfxImageClipPropColourspace, &space) }
         };
         Self::share(host, effect, &self.name, props.share(), source, true)
     }

@@ -300,6 +300,22 @@ impl Instance {
         status.good().map(|_| answer)
     }
 
+    /// GetOutputColourspace: what the output's encoding is called when the host would like these; `None` where the plug-in leaves
+    /// it to the host.
+    pub fn output_colourspace(&self, wishes: &[&str]) -> Result<Option<String>, Status> {
+        let wishes: Vec<CString> = wishes.iter().map(|w| cstring(w)).collect();
+        let wishes: Vec<&CStr> = wishes.iter().map(CString::as_c_str).collect();
+        let args = self.props("in GetOutputColourspace").texts(raw::kOfxImageClipPropPreferredColourspaces, &wishes).share();
+        let out = self.props("out GetOutputColourspace").text(raw::kOfxImageClipPropColourspace, c"").share();
+        let status = self.send(raw::kOfxImageEffectActionGetOutputColourspace, Some(&args), Some(&out));
+        let name = out.peek_text(raw::kOfxImageClipPropColourspace).unwrap_or_default().to_string_lossy().into_owned();
+        self.forget(&[&args, &out]);
+        match status.good()? {
+            Status::DEFAULT => Ok(None),
+            _ => Ok(Some(name)),
+        }
+    }
+
     // Render.
 
     fn window(&self, args: &RenderArgs) -> Rect {

@@ -46,6 +46,8 @@ pub use bundle::Bundle;
 pub use describe::Description;
 pub use effect::{Alpha, FROM, SOURCE, SOURCE_FROM, SOURCE_TO, Setup, TO};
 pub use host::{Host, Plugin};
+/// The standard's names.
+pub use host_sys::raw;
 pub use instance::Instance;
 pub use param::Value;
 pub use picture::{Area, TestClip};
