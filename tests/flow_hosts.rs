@@ -25,3 +25,8 @@ fn passes(folder: &str) {
 fn the_scripts_for_resolve_do_what_their_menu_says() {
     passes("resolve");
 }
+
+#[test]
+fn the_scripts_for_nuke_and_hiero_do_what_their_menu_says() {
+    passes("nuke");
+}

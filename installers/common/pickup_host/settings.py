@@ -21,18 +21,18 @@ BUNDLES = ("/usr/OFX/Plugins", "/Library/OFX/Plugins", "C:\\Program Files\\Commo
 def config_folder():
     """Where the settings file lies."""
     if sys.platform.startswith("win"):
-        return os.path.join(os.environ.get("APPDATA", os.path.expanduser("~")), "Pickup")
+        return os.path.join(os.environ.get("APPDATA", os.path.expanduser("~")), "pickup")
     if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Application Support/Pickup")
+        return os.path.expanduser("~/Library/Application Support/pickup")
     return os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "pickup")
 
 
 def data_folder():
     """Where contexts are rendered to, unless the settings say otherwise."""
     if sys.platform.startswith("win"):
-        return os.path.join(os.environ.get("LOCALAPPDATA", os.path.expanduser("~")), "Pickup")
+        return os.path.join(os.environ.get("LOCALAPPDATA", os.path.expanduser("~")), "pickup")
     if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Application Support/Pickup")
+        return os.path.expanduser("~/Library/Application Support/pickup")
     return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "pickup")
 
 

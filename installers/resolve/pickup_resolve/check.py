@@ -12,9 +12,9 @@ import sys
 import tempfile
 import traceback
 
-from pickup_host import Failure, settings as host_settings
+from pickup_host import Failure, footage, settings as host_settings
 
-from . import footage, host
+from . import host
 from .actions import Session
 from .host import ask, patient, sure
 from .line import Line
