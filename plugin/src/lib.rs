@@ -43,7 +43,8 @@ mod values;
 mod wait;
 
 use host_sys::{
-    At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RenderArgs, Result,
+    At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RegionsNeeded,
+    RenderArgs, Result,
 };
 
 use crate::instance::Data;
@@ -96,6 +97,10 @@ impl Effect for Pickup {
 
     fn region_of_definition(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<RectD>> {
         Ok(questions::region_of_definition(instance, data.context(instance), at.time))
+    }
+
+    fn regions_needed(&self, instance: &Instance<'_>, data: &Data, at: At, _region: RectD) -> Result<Option<RegionsNeeded>> {
+        Ok(questions::regions_needed(instance, data.context(instance), at.time))
     }
 
     fn frames_needed(&self, instance: &Instance<'_>, data: &Data, time: f64) -> Result<Option<FramesNeeded>> {

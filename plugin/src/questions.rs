@@ -1,7 +1,8 @@
 //! The questions a host asks before it renders: what is let through, what is needed, where there is a picture.
 
-use host_sys::{Context, FramesNeeded, Identity, Instance, Range, RectD};
+use host_sys::{Context, FramesNeeded, Identity, Instance, Range, RectD, RegionsNeeded};
 
+use crate::params::id;
 use crate::placement::{self, Placement};
 use crate::values::{Missing, Values};
 use crate::{capture, geometry, order};
@@ -45,6 +46,17 @@ pub fn frames_needed(instance: &Instance<'_>, context: Context, time: f64) -> Fr
         }
     }
     FramesNeeded(needed)
+}
+
+/// GetRegionsOfInterest: a tile of a dissolve needs whole pictures, because they may be scaled, and so does a capture. With a take
+/// the inputs matter only where they are let through, pixel on pixel: the host's own answer.
+pub fn regions_needed(instance: &Instance<'_>, context: Context, time: f64) -> Option<RegionsNeeded> {
+    let take = instance.params().ok()?.get(id::TAKE).ok()?.string(Some(time)).unwrap_or_default();
+    if !take.trim().is_empty() {
+        return None;
+    }
+    let whole = |name| Some((name, instance.clip(name).ok().filter(|c| c.is_connected())?.region_of_definition(time)?));
+    Some(RegionsNeeded(crate::describe::inputs(context).iter().filter_map(|(name, ..)| whole(*name)).collect()))
 }
 
 /// GetRegionOfDefinition for effects without a source that has one.

@@ -43,6 +43,7 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
         },
         found => found,
     };
+    args.in_memory()?;
     if !is_final || (values.missing() == Missing::Slate && !matches!(found, Found::Fault(_))) {
         return slate(&ask, args, &found, place.ok());
     }
