@@ -2,6 +2,7 @@
 # make test    set up, build the bundle, run every test
 # make bundle  target/bundle/Pickup.ofx.bundle
 # make bench   figures beside their rivals: a table, and target/bench/report.json   (ONLY=name runs some)
+# make fuzz    every border of Pickup against damaged input, MINUTES=10 each; what is found goes to target/fuzz
 # make fmt lint clean
 
 CARGO   ?= cargo
@@ -9,8 +10,9 @@ RELEASE := target/release
 BUNDLE  := target/bundle/Pickup.ofx.bundle
 ARCH    := $(BUNDLE)/Contents/Linux-x86-64
 ONLY    ?=
+MINUTES ?= 10
 
-.PHONY: demo test bundle build bench setup python lint fmt clean
+.PHONY: demo test bundle build bench fuzz setup python lint fmt clean
 
 demo: setup bundle
 	@installers/demo.sh
@@ -37,6 +39,9 @@ bench: setup python bundle
 	$(CARGO) build --locked --release -p draft --example retime
 	$(CARGO) build --locked --release -p ltx --example step --example decode
 	@target/python/bin/python tests/bench/report.py $(if $(ONLY),--only $(ONLY))
+
+fuzz: setup bundle
+	$(CARGO) run --locked --release -p fuzz -- run --minutes $(MINUTES) --keep
 
 setup:
 	@installers/setup.sh

@@ -165,3 +165,26 @@ fn a_set_param_may_come_back_on_the_same_stack() {
         assert_eq!(host.violations(), Vec::<String>::new());
     }
 }
+
+#[test]
+fn an_abort_of_a_final_render_is_answered_at_the_next_look() {
+    // The worker never says hello, so that the render waits for as long as the host lets it.
+    use std::os::unix::fs::PermissionsExt;
+    let bundle = test_host::Bundle::copied(|b| {
+        std::fs::remove_file(b.worker()).unwrap();
+        std::fs::write(b.worker(), "#!/bin/sh\nexec sleep 600\n").unwrap();
+        std::fs::set_permissions(b.worker(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    });
+    let takes = tempfile::tempdir().unwrap();
+    const LOOKS: u32 = 40;
+    let host = Host::new(Quirks { aborts_after: Some(LOOKS), ..Quirks::default() });
+    let plugin = host.load(bundle);
+    plugin.meet().unwrap();
+    let setup = Setup::connected(Context::General).with("takesFolder", takes.path()).with("finalRender", 0).with("sound", 1);
+    let instance = plugin.create(Context::General, &setup.with("shotIn", 48).with("frames", 12)).unwrap();
+    assert!(instance.render(&RenderArgs { bracketed: false, ..RenderArgs::at(50.0) }).is_err());
+    // Looked at all along, and not once more after the host said yes: counted, because a busy machine's clock proves nothing.
+    assert_eq!(host.record().calls_of("abort"), LOOKS as usize + 1);
+    assert_eq!(host.record().progress_open, 0);
+    assert_eq!(host.violations(), Vec::<String>::new());
+}

@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ltx", &["shot", "colour", "sound"]),
     ("pickup-ofx", &["shot", "takes", "slate", "worker", "host-sys"]),
     ("test-host", &["host-sys"]),
+    ("fuzz", &["shot", "takes", "worker", "test-host"]),
     ("pickup", &["shot", "slate", "takes", "worker", "media", "colour", "sound", "draft", "ltx", "timeline", "weights"]),
 ];
 

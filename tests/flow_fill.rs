@@ -7,15 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Scratch, events, media, of_kind, probe, stream};
-
-fn python() -> PathBuf {
-    let given = std::env::var_os("PICKUP_TEST_PYTHON").map(PathBuf::from);
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = given.unwrap_or(own);
-    assert!(python.exists(), "{} is missing: run `make python`", python.display());
-    python
-}
+use support::{Scratch, events, media, of_kind, probe, python, stream};
 
 fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use test_host::exercise::exercise;
-use test_host::{Bundle, Host, Quirks, Status, child, suites};
+use test_host::{Bundle, Host, ImageFault, Quirks, Status, child, suites};
 
 /// The whole life of the effect in this host. A null pointer that is called, or a panic that leaves the effect, ends the process.
 fn survive(quirks: Quirks) {
@@ -64,5 +64,38 @@ fn hosts_of_the_field_live_through_everything() {
     let names: Vec<String> = Quirks::presets().iter().map(|q| q.name.to_owned()).collect();
     child::sweep("hosts_of_the_field_live_through_everything", &names, |name| {
         survive(Quirks::presets().into_iter().find(|q| q.name == name).unwrap());
+    });
+}
+
+/// Hosts draw, save and render from within a suite function; the effect may then be called on its own stack, anywhere.
+#[test]
+fn each_function_calls_the_effect_back_once() {
+    let mut all: Vec<String> = suites::all_functions().iter().map(|(_, function)| (*function).to_owned()).collect();
+    all.sort();
+    all.dedup();
+    child::sweep("each_function_calls_the_effect_back_once", &all, |function| {
+        survive(Quirks { reenters: Some(function.to_owned()), ..Quirks::default() });
+    });
+}
+
+/// One thing is wrong with a host more often than two, but where two are, the one must not hide the other: every suite missing
+/// beside every property set that has nothing, and beside every way in which images fail.
+#[test]
+fn two_things_are_wrong_at_once() {
+    let wrongs = ["images fail", "images lie", "no output", "calls back", "an old standard", "everything fails"];
+    let pairs = suites::all_suites().into_iter().flat_map(|suite| wrongs.map(|wrong| format!("{suite} and {wrong}")));
+    let all: Vec<String> = pairs.collect();
+    child::sweep("two_things_are_wrong_at_once", &all, |combination| {
+        let (suite, wrong) = combination.split_once(" and ").unwrap();
+        let mut quirks = Quirks::default().without_suite(suite);
+        match wrong {
+            "images fail" => quirks.image = ImageFault::Fails(Status::FAILED),
+            "images lie" => quirks.image = ImageFault::RowBytes(-1),
+            "no output" => quirks.output = ImageFault::NullHandle,
+            "calls back" => quirks.reenters = Some("propGetInt".into()),
+            "an old standard" => (quirks.api, quirks.bare_images, quirks.bare_clips) = ((1, 0), true, true),
+            _ => quirks.failing = suites::all_functions().iter().map(|(_, f)| ((*f).to_owned(), Status::FAILED)).collect(),
+        }
+        survive(quirks);
     });
 }

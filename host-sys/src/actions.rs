@@ -1,5 +1,7 @@
 //! The arguments of the actions, read tolerantly: what a host leaves out has the value that OpenFX means by it.
 
+use crate::cuda::Device;
+use crate::fields::Lines;
 use crate::geometry::{Range, RectD, RectI};
 use crate::image::{Image, Output};
 use crate::instance::Instance;
@@ -86,16 +88,22 @@ impl Change {
 /// A time and a scale at which something is asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct At {
-    /// In frames.
+    /// In whole frames where one field is asked for: the second field of frame 10 belongs to frame 10, though its time is 10.5.
     pub time: f64,
+    /// The host's own time.
+    asked: f64,
     /// Pixels for each canonical unit, x and y.
     pub scale: (f64, f64),
+    /// Which lines of the picture.
+    pub lines: Lines,
 }
 
 impl At {
     pub(crate) fn read(args: &PropertySet<'_>) -> Result<Self> {
-        let time = time(args).ok_or_else(|| no(raw::kOfxPropTime))?;
-        Ok(Self { time, scale: scale(args) })
+        let asked = time(args).ok_or_else(|| no(raw::kOfxPropTime))?;
+        let lines = Lines::asked(args);
+        let time = if lines == Lines::All { asked } else { (asked + 1e-6).floor() };
+        Ok(Self { time, asked, scale: scale(args), lines })
     }
 }
 
@@ -122,6 +130,7 @@ impl Sequence {
 /// The arguments of Render, and the way to its output.
 pub struct RenderArgs<'a> {
     instance: Instance<'a>,
+    device: Option<Device>,
     /// Which frame, and at which scale.
     pub at: At,
     /// The pixels to be written, at the render scale.
@@ -145,6 +154,7 @@ impl<'a> RenderArgs<'a> {
         let on_clip = || instance.clip("Output").is_ok_and(|c| flag(&c.props(), RESOLVE_THUMBNAIL));
         Ok(Self {
             instance,
+            device: Device::read(args),
             at: At::read(args)?,
             window,
             is_interactive: flag(args, raw::kOfxImageEffectPropInteractiveRenderStatus),
@@ -154,13 +164,25 @@ impl<'a> RenderArgs<'a> {
         })
     }
 
+    /// Whether the host's images lie on a device: inputs cannot be read there, and what is written goes there at the end.
+    pub const fn is_on_device(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Refuses what needs images that can be read and written here: the host then asks again with such.
+    pub const fn in_memory(&self) -> Result<()> {
+        if self.is_on_device() { Err(Error::OnDevice { what: "anything but a stored frame", code: 0 }) } else { Ok(()) }
+    }
+
     /// The output image and its window, handed to `write`. It can be had once at a time: two references to one pixel would be
     /// undefined behaviour. `None` when the host has no output image.
     pub fn with_output<T>(&mut self, write: impl FnOnce(Output<'_>) -> Result<T>) -> Result<Option<T>> {
-        match self.instance.output_clip()?.image(self.at.time, None)? {
-            Some(mut image) => write(Output::new(&mut image, self.window)).map(Some),
-            None => Ok(None),
+        let Some(mut image) = self.instance.output_clip()?.output(self.at.asked)? else { return Ok(None) };
+        let Some(device) = self.device else { return write(Output::new(&mut image, self.window, self.at.lines)).map(Some) };
+        if self.at.lines != Lines::All {
+            return Err(Error::OnDevice { what: "one field of a frame", code: 0 });
         }
+        image.staged(self.window, device, write).map(Some)
     }
 }
 
@@ -213,6 +235,15 @@ pub struct Identity {
     pub clip: &'static str,
     /// At which time.
     pub time: f64,
+}
+
+impl Identity {
+    pub(crate) fn write(&self, out: &PropertySet<'_>, at: At) -> Result<()> {
+        out.set_string(raw::kOfxPropName, self.clip)?;
+        // The field that was asked for, not its frame's other one.
+        let is_same = self.time.to_bits() == at.time.to_bits();
+        out.set_double(raw::kOfxPropTime, if is_same { at.asked } else { self.time })
+    }
 }
 
 /// What GetClipPreferences answers.

@@ -20,6 +20,8 @@ pub struct Clip<'a> {
     handle: raw::OfxImageClipHandle,
     props: PropertySet<'a>,
     name: &'a str,
+    /// Whether its images lie on a device, where their pixels cannot be followed.
+    on_device: bool,
 }
 
 impl<'a> Clip<'a> {
@@ -38,7 +40,11 @@ impl<'a> Clip<'a> {
             // SAFETY: the handle is the host's; the answer can be written.
             unsafe { call(handle, &raw mut props) };
         }
-        Ok(Self { suites, handle, props: PropertySet::new(suites, props), name })
+        Ok(Self { suites, handle, props: PropertySet::new(suites, props), name, on_device: false })
+    }
+
+    pub(crate) const fn on_device(self, on_device: bool) -> Self {
+        Self { on_device, ..self }
     }
 
     /// The clip's properties.
@@ -110,13 +116,28 @@ impl<'a> Clip<'a> {
     /// Its image at a time. `None`: the host has none there, which means transparent black. `region` in canonical coordinates
     /// asks for a part.
     pub fn image(&self, time: f64, region: Option<RectD>) -> Result<Option<Image<'a>>> {
+        if self.on_device {
+            return Err(Error::OnDevice { what: "an input that is to be read", code: 0 });
+        }
+        self.fetch(time, region)
+    }
+
+    /// The output's image, wherever it lies.
+    pub(crate) fn output(&self, time: f64) -> Result<Option<Image<'a>>> {
+        self.fetch(time, None)
+    }
+
+    fn fetch(&self, time: f64, region: Option<RectD>) -> Result<Option<Image<'a>>> {
         let call = self.suites.effect.clipGetImage.ok_or(Error::NoFunction("clipGetImage"))?;
         let region = region.map(RectD::to_raw);
         let region_pointer = region.as_ref().map_or(ptr::null(), ptr::from_ref);
         let mut handle = ptr::null_mut();
         // SAFETY: the clip's handle in its action; region is null or a rectangle; the answer can be written.
         match Status(unsafe { call(self.handle, time, region_pointer, &raw mut handle) }) {
-            Status::OK if !handle.is_null() => Image::new(self.suites, handle, &self.props, self.pixel_order()).map(Some),
+            Status::OK if !handle.is_null() => {
+                let rod = || self.region_of_definition(time);
+                Image::new(self.suites, handle, &self.props, self.pixel_order(), rod).map(Some)
+            }
             Status::OK | Status::FAILED | Status::REPLY_DEFAULT => Ok(None),
             status => Err(Error::Clip { name: self.name.to_owned(), status }),
         }

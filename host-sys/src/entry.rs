@@ -240,11 +240,8 @@ fn dispatch<E: Exported>(
             answered(answer, |r| outward.set_doubles(raw::kOfxImageEffectPropFrameRange, &[r.min, r.max]))
         }
         a if a == raw::kOfxImageEffectActionIsIdentity => {
-            let answer = effect.identity(&instance, data, At::read(&inward)?)?;
-            answered(answer, |identity| {
-                outward.set_string(raw::kOfxPropName, identity.clip)?;
-                outward.set_double(raw::kOfxPropTime, identity.time)
-            })
+            let at = At::read(&inward)?;
+            answered(effect.identity(&instance, data, at)?, |identity| identity.write(&outward, at))
         }
         a if a == raw::kOfxImageEffectActionGetClipPreferences => {
             answered(effect.clip_preferences(&instance, data)?, |preferences| preferences.write(&outward))
@@ -258,7 +255,10 @@ fn dispatch<E: Exported>(
             effect.begin_sequence(&instance, data, &Sequence::read(&inward)).map(done)
         }
         a if a == raw::kOfxImageEffectActionEndSequenceRender => effect.end_sequence(&instance, data, &Sequence::read(&inward)).map(done),
-        a if a == raw::kOfxImageEffectActionRender => effect.render(&instance, data, &mut RenderArgs::read(instance, &inward)?).map(done),
+        a if a == raw::kOfxImageEffectActionRender => {
+            let mut args = RenderArgs::read(instance, &inward)?;
+            effect.render(&instance.on_device(args.is_on_device()), data, &mut args).map(done)
+        }
         _ => Ok(Status::REPLY_DEFAULT),
     }
 }

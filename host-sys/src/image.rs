@@ -8,7 +8,9 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::slice;
 
-use crate::geometry::RectI;
+use crate::cuda::Device;
+use crate::fields::{Lines, doubled, is_half_height};
+use crate::geometry::{RectD, RectI};
 use crate::props::PropertySet;
 use crate::raw;
 use crate::status::{Error, Result};
@@ -115,8 +117,6 @@ pub struct Layout {
     pub premultiplied: Option<bool>,
     /// Width of a pixel over its height; 1 where the host does not say.
     pub pixel_aspect: f64,
-    /// Whether it is one field of an interlaced frame, not a whole frame.
-    pub is_field: bool,
 }
 
 impl Layout {
@@ -147,7 +147,6 @@ impl Layout {
             return wrong(format!("rows lie {row_bytes} bytes apart"));
         }
         let premultiplied = either(raw::kOfxImageEffectPropPreMultiplication).ok();
-        let field = props.string(raw::kOfxImagePropField).unwrap_or_default();
         Ok(Self {
             bounds,
             row_bytes,
@@ -156,7 +155,6 @@ impl Layout {
             order: if depth_order == PixelOrder::Bgra { depth_order } else { order },
             premultiplied: premultiplied.map(|p| p.as_bytes() != raw::kOfxImageUnPreMultiplied.to_bytes()),
             pixel_aspect: props.double(raw::kOfxImagePropPixelAspectRatio).ok().filter(|r| r.is_finite() && *r > 0.0).unwrap_or(1.0),
-            is_field: [raw::kOfxImageFieldLower, raw::kOfxImageFieldUpper].iter().any(|f| f.to_bytes() == field.as_bytes()),
         })
     }
 }
@@ -167,6 +165,8 @@ pub struct Image<'a> {
     props: PropertySet<'a>,
     layout: Layout,
     data: NonNull<u8>,
+    /// The field whose lines are all it holds; `layout` then has the bounds of the frame that they belong to.
+    field: Lines,
 }
 
 /// Part of a row that may be written, as what it holds.
@@ -196,20 +196,37 @@ pub enum Row {
 }
 
 impl<'a> Image<'a> {
-    /// Takes over an image that `clipGetImage` has just answered with; it is released even when it cannot be used.
-    pub(crate) fn new(suites: &'a Suites, handle: raw::OfxPropertySetHandle, clip: &PropertySet<'_>, order: PixelOrder) -> Result<Self> {
+    /// Takes over an image that `clipGetImage` has just answered with; it is released even when it cannot be used. `frame` is the
+    /// clip's region of definition, asked for only where the image holds one field.
+    pub(crate) fn new(
+        suites: &'a Suites,
+        handle: raw::OfxPropertySetHandle,
+        clip: &PropertySet<'_>,
+        order: PixelOrder,
+        frame: impl FnOnce() -> Option<RectD>,
+    ) -> Result<Self> {
         let props = PropertySet::new(suites, handle);
-        let checked = Layout::read(&props, clip, order).and_then(|layout| {
+        let checked = Layout::read(&props, clip, order).and_then(|mut layout| {
             let data = NonNull::new(props.pointer(raw::kOfxImagePropData)?.cast::<u8>());
             let data = data.ok_or_else(|| Error::Image("it has no pixels in memory".into()))?;
             let unit = layout.depth.bytes();
             if data.as_ptr().addr() % unit != 0 || layout.row_bytes.unsigned_abs() % unit != 0 {
                 return Err(Error::Image(format!("its rows do not begin at multiples of {unit} bytes")));
             }
-            Ok((layout, data))
+            let mut field = Lines::held(&props);
+            if field != Lines::All {
+                let whole = props.ints(raw::kOfxImagePropRegionOfDefinition).map_or(layout.bounds, RectI::from);
+                let whole = if whole.is_empty() { layout.bounds } else { whole };
+                if is_half_height(whole, layout.pixel_aspect, frame()) {
+                    layout.bounds = doubled(layout.bounds);
+                } else {
+                    field = Lines::All;
+                }
+            }
+            Ok((layout, data, field))
         });
         match checked {
-            Ok((layout, data)) => Ok(Self { suites, props, layout, data }),
+            Ok((layout, data, field)) => Ok(Self { suites, props, layout, data, field }),
             Err(error) => {
                 release(suites, handle);
                 Err(error)
@@ -231,7 +248,7 @@ impl<'a> Image<'a> {
     fn address(&self, x: i32, y: i32) -> *mut u8 {
         let b = self.layout.bounds;
         debug_assert!(x >= b.x1 && x < b.x2 && y >= b.y1 && y < b.y2);
-        let rows = i64::from(y) - i64::from(b.y1);
+        let rows = (i64::from(y) - i64::from(b.y1)) / if self.field == Lines::All { 1 } else { 2 };
         let columns = i64::from(x) - i64::from(b.x1);
         // At most 2^17 rows of 2^22 bytes: no overflow in 64 bits. On 32 bits such an image could not be in memory.
         let offset = rows as isize * self.layout.row_bytes + columns as isize * self.layout.pixel_bytes() as isize;
@@ -290,16 +307,37 @@ impl Drop for Image<'_> {
 /// The part of an output image that this render action may write: its window. Other threads may write other windows of the
 /// same image at the same time, so no reference is ever made to a pixel outside the window.
 pub struct Output<'i> {
-    image: &'i Image<'i>,
+    layout: Layout,
+    /// The window's lower left pixel in memory.
+    corner: *mut u8,
+    row_bytes: isize,
     window: RectI,
+    /// The lines of the frame that are to be written.
+    lines: Lines,
+    /// Whether memory holds those lines alone.
+    is_field: bool,
+    /// Where rows go that are not asked for; as wide as the widest pixels, and aligned for all.
+    aside: Vec<u32>,
     _mine: PhantomData<&'i mut [u8]>,
 }
 
 impl<'i> Output<'i> {
-    /// The window of an image, cut to its bounds. The image must have been got from the output clip.
-    pub(crate) fn new(image: &'i mut Image<'_>, window: RectI) -> Self {
-        let window = window.intersect(image.layout.bounds);
-        Self { image, window, _mine: PhantomData }
+    /// The window of an image, cut to its bounds, in lines of frames. The image must have been got from the output clip.
+    pub(crate) fn new(image: &'i mut Image<'_>, window: RectI, lines: Lines) -> Self {
+        let is_field = image.field != Lines::All;
+        let window = if is_field { doubled(window) } else { window }.intersect(image.layout.bounds);
+        let corner = if window.is_empty() { image.data.as_ptr() } else { image.address(window.x1, window.y1) };
+        let lines = if is_field { image.field } else { lines };
+        Self {
+            layout: image.layout,
+            corner,
+            row_bytes: image.layout.row_bytes,
+            window,
+            lines,
+            is_field,
+            aside: Vec::new(),
+            _mine: PhantomData,
+        }
     }
 
     /// The window; it may be empty.
@@ -309,20 +347,27 @@ impl<'i> Output<'i> {
 
     /// What is known of the image.
     pub const fn layout(&self) -> &Layout {
-        &self.image.layout
+        &self.layout
     }
 
-    /// Row y of the window, to be written.
+    /// Row y of the window, to be written. Rows of a field that is not asked for may be written too; they go nowhere.
     pub fn row(&mut self, y: i32) -> Result<RowMut<'_>> {
         let w = self.window;
-        if y < w.y1 || y >= w.y2 {
+        if y < w.y1 || y >= w.y2 || w.is_empty() {
             return Err(Error::Image(format!("row {y} is outside the window {w:?}")));
         }
-        let count = self.image.check(y, w.x1, w.x2)?;
-        let at = self.image.address(w.x1, y);
-        Ok(match self.image.layout.depth {
-            // SAFETY: within bounds and row bytes, aligned, and for the life of `&mut self` the only reference to it: the host
-            // gives each render action a window of its own, and source rows are copied, never referred to.
+        let count = w.width() as usize * self.layout.components.count();
+        let at = if self.lines.hold(y) {
+            let rows = (i64::from(y) - i64::from(w.y1)) / if self.is_field { 2 } else { 1 };
+            self.corner.wrapping_offset(rows as isize * self.row_bytes)
+        } else {
+            self.aside.resize(count, 0);
+            self.aside.as_mut_ptr().cast()
+        };
+        Ok(match self.layout.depth {
+            // SAFETY: within bounds and row bytes (or memory of our own that is as wide), aligned, and for the life of `&mut self`
+            // the only reference to it: the host gives each render action a window of its own, and source rows are copied, never
+            // referred to.
             Depth::Byte => RowMut::Byte(unsafe { slice::from_raw_parts_mut(at, count) }),
             // SAFETY: as above.
             Depth::Short => RowMut::Short(unsafe { slice::from_raw_parts_mut(at.cast(), count) }),
@@ -331,6 +376,38 @@ impl<'i> Output<'i> {
             // SAFETY: as above.
             Depth::Float => RowMut::Float(unsafe { slice::from_raw_parts_mut(at.cast(), count) }),
         })
+    }
+}
+
+impl Image<'_> {
+    /// An output that lies on a device: `write` fills memory of ours, which is then copied to the window there.
+    pub(crate) fn staged<T>(&mut self, window: RectI, device: Device, write: impl FnOnce(Output<'_>) -> Result<T>) -> Result<T> {
+        let window = window.intersect(self.layout.bounds);
+        let width = window.width() as usize * self.layout.pixel_bytes();
+        let Ok(pitch) = usize::try_from(self.layout.row_bytes) else {
+            return Err(Error::OnDevice { what: "rows from the top downward", code: 0 });
+        };
+        // Words, so that rows of every depth begin where their type may lie: a pixel of floats is whole words, and so is a row of
+        // other pixels once it is rounded up.
+        let stride = width.next_multiple_of(4);
+        let mut memory = vec![0_u32; stride / 4 * window.height() as usize];
+        let done = write(Output {
+            layout: self.layout,
+            corner: memory.as_mut_ptr().cast(),
+            row_bytes: stride as isize,
+            window,
+            lines: Lines::All,
+            is_field: false,
+            aside: Vec::new(),
+            _mine: PhantomData,
+        })?;
+        if !window.is_empty() {
+            // SAFETY: the words as bytes.
+            let bytes = unsafe { slice::from_raw_parts(memory.as_ptr().cast::<u8>(), memory.len() * 4) };
+            let to = self.address(window.x1, window.y1).addr();
+            device.upload(bytes, stride, width, window.height() as usize, to, pitch)?;
+        }
+        Ok(done)
     }
 }
 
@@ -353,7 +430,7 @@ mod tests {
 
     fn open<'a>(suites: &'a Suites, set: &Set) -> Result<Image<'a>> {
         let clip = PropertySet::new(suites, std::ptr::null_mut());
-        Image::new(suites, set.handle(), &clip, PixelOrder::Rgba)
+        Image::new(suites, set.handle(), &clip, PixelOrder::Rgba, || Some(RectD::new(0.0, 0.0, 2.0, 4.0)))
     }
 
     #[test]
@@ -371,7 +448,7 @@ mod tests {
             }
             assert!(image.row(19, 10, 12).is_err() && image.row(23, 10, 12).is_err());
             assert!(image.row(20, 9, 12).is_err() && image.row(20, 10, 13).is_err() && image.row(20, 11, 11).is_err());
-            let mut output = Output::new(&mut image, RectI::new(11, 21, 99, 99));
+            let mut output = Output::new(&mut image, RectI::new(11, 21, 99, 99), Lines::All);
             assert_eq!(output.window(), RectI::new(11, 21, 12, 23));
             assert!(output.row(20).is_err());
             let RowMut::Byte(row) = output.row(21).unwrap() else { unreachable!() };
@@ -405,6 +482,39 @@ mod tests {
             assert_eq!(set.released.get(), 1, "{what}");
         }
         assert!(open(&suites, &image(good, 32, float, rgba, data)).is_ok());
+    }
+
+    #[test]
+    fn a_field_is_written_line_by_line_into_a_frame_or_an_image_of_its_own() {
+        let suites = fake::suites(c"org.example.host");
+        let lines = [c"OfxFieldLower", c"OfxFieldUpper"];
+        for (field, lines, first) in [(lines[0], Lines::Lower, 0), (lines[1], Lines::Upper, 1)] {
+            // A frame of 2 × 4 whose other field must stay.
+            let mut frame = [9_u8; 32];
+            let set = image([0, 0, 2, 4], 8, raw::kOfxBitDepthByte, raw::kOfxImageComponentRGBA, frame.as_mut_ptr());
+            fill(&mut open(&suites, &set.text(raw::kOfxImagePropField, field)).unwrap(), RectI::new(0, 0, 2, 4), lines);
+            for (y, row) in frame.chunks(8).enumerate() {
+                assert!(row.iter().all(|v| *v == if y % 2 == first { y as u8 } else { 9 }), "{field:?} {frame:?}");
+            }
+            // The same field alone, half as high: the host's window counts its lines.
+            let mut alone = [9_u8; 16];
+            let set = image([0, 0, 2, 2], 8, raw::kOfxBitDepthByte, raw::kOfxImageComponentRGBA, alone.as_mut_ptr());
+            let mut half = open(&suites, &set.text(raw::kOfxImagePropField, field)).unwrap();
+            assert_eq!(half.layout().bounds, RectI::new(0, 0, 2, 4));
+            fill(&mut half, RectI::new(0, 0, 2, 2), lines);
+            assert_eq!((alone[0], alone[8]), (first as u8, first as u8 + 2));
+        }
+    }
+
+    /// Writes each row's number.
+    fn fill(image: &mut Image<'_>, window: RectI, lines: Lines) {
+        let mut output = Output::new(image, window, lines);
+        let w = output.window();
+        assert_eq!((w.y1, w.y2), (0, 4));
+        for y in w.y1..w.y2 {
+            let RowMut::Byte(row) = output.row(y).unwrap() else { unreachable!() };
+            row.fill(y as u8);
+        }
     }
 
     #[test]

@@ -115,11 +115,17 @@ impl<'a> Descriptor<'a> {
 pub struct Instance<'a> {
     suites: &'a Suites,
     handle: raw::OfxImageEffectHandle,
+    /// Whether images lie on a device within this action.
+    on_device: bool,
 }
 
 impl<'a> Instance<'a> {
     pub(crate) const fn new(suites: &'a Suites, handle: raw::OfxImageEffectHandle) -> Self {
-        Self { suites, handle }
+        Self { suites, handle, on_device: false }
+    }
+
+    pub(crate) const fn on_device(self, on_device: bool) -> Self {
+        Self { on_device, ..self }
     }
 
     /// What the host says of itself.
@@ -139,7 +145,7 @@ impl<'a> Instance<'a> {
 
     /// A clip by name.
     pub fn clip(&self, name: &'a str) -> Result<Clip<'a>> {
-        Clip::get(self.suites, self.handle, name)
+        Ok(Clip::get(self.suites, self.handle, name)?.on_device(self.on_device))
     }
 
     /// The context the instance was made in, if the host says one that is known.

@@ -12,17 +12,19 @@
 //! host is called. Every entry is a panic barrier: a panic becomes `kOfxStatFailed` and a line in the log.
 //!
 //! What is refused: pointers that come back from a host are not followed, but for the suites, the strings and the pixels that
-//! it hands out; images whose bounds, row bytes and depth contradict each other are an [`Error::Image`]; a property that is
+//! it hands out, and these not where they lie on a device (see `cuda`); images whose bounds, row bytes and depth contradict each other are an [`Error::Image`]; a property that is
 //! missing or of another type is an [`Error`], never a guess. What single hosts do otherwise stands in [`quirks`] and nowhere
 //! else. The library never prints to stdout, installs no signal handler and no allocator, and stays resident after it was
 //! closed (see the plug-in's build script).
 
 mod actions;
 mod clips;
+mod cuda;
 mod effect;
 mod entry;
 #[cfg(test)]
 mod fake;
+mod fields;
 mod geometry;
 mod host;
 mod image;
@@ -42,6 +44,7 @@ pub use actions::{At, Change, Changed, ClipPreferences, FramesNeeded, Identity, 
 pub use clips::Clip;
 pub use effect::Effect;
 pub use entry::{Exported, Runtime, get_plugin, set_host_early};
+pub use fields::Lines;
 pub use geometry::{Range, RectD, RectI};
 pub use host::HostInfo;
 pub use image::{Components, Depth, Image, Layout, Output, PixelOrder, Row, RowMut};

@@ -38,6 +38,8 @@ impl Status {
     pub const REPLY_DEFAULT: Self = Self(raw::kOfxStatReplyDefault);
     /// The image cannot be worked on.
     pub const IMAGE_FORMAT: Self = Self(raw::kOfxStatErrImageFormat);
+    /// Rendering on a device failed; in ordinary memory it may work.
+    pub const GPU_RENDER_FAILED: Self = Self(raw::kOfxStatGPURenderFailed);
 
     /// The name of the code without its prefix, or `None` for a code of the host's own.
     pub const fn name(self) -> Option<&'static str> {
@@ -58,6 +60,7 @@ impl Status {
             raw::kOfxStatReplyNo => "ReplyNo",
             raw::kOfxStatReplyDefault => "ReplyDefault",
             raw::kOfxStatErrImageFormat => "ErrImageFormat",
+            raw::kOfxStatGPURenderFailed => "GPURenderFailed",
             _ => return None,
         })
     }
@@ -143,6 +146,14 @@ pub enum Error {
     /// An image says of itself what cannot be.
     #[error("the host's image cannot be worked on: {0}")]
     Image(String),
+    /// Something cannot be done where the images lie on a device; the host shall ask again with images in ordinary memory.
+    #[error("this cannot be rendered on the device: {what} (code {code})")]
+    OnDevice {
+        /// What failed, or what was wanted.
+        what: &'static str,
+        /// The driver's code; 0 where it was not the driver.
+        code: i32,
+    },
     /// A text with a zero byte cannot be handed to a host.
     #[error("a text with a zero byte cannot be handed to the host")]
     ZeroByte,
@@ -171,6 +182,7 @@ impl Error {
         match self {
             Self::NoSuite(_) | Self::NoFunction(_) => Status::MISSING_HOST_FEATURE,
             Self::Image(_) => Status::IMAGE_FORMAT,
+            Self::OnDevice { .. } => Status::GPU_RENDER_FAILED,
             Self::BadHandle => Status::BAD_HANDLE,
             Self::ZeroByte => Status::VALUE,
             Self::Status(status) => *status,

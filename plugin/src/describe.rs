@@ -74,6 +74,10 @@ pub fn describe(descriptor: &Descriptor<'_>) -> Result<()> {
         try_set(props.set_strings(raw::kOfxImageEffectPropColourManagementStyle, [colours::STYLE]));
         try_set(props.set_string(raw::kOfxImageEffectPropColourManagementAvailableConfigs, colours::CONFIG));
     }
+    if descriptor.host().cuda {
+        try_set(props.set_string(raw::kOfxImageEffectPropCudaRenderSupported, "true"));
+        try_set(props.set_string(raw::kOfxImageEffectPropCudaStreamSupported, "true"));
+    }
     // Fully safe: renders share nothing that changes but what is behind locks (tests/host renders from eight threads).
     try_set(props.set_strings(raw::kOfxImageEffectPluginRenderThreadSafety, [raw::kOfxImageEffectRenderFullySafe]));
     Ok(())
@@ -125,6 +129,8 @@ fn clip_properties(clip: &PropertySet<'_>, optional: bool) -> Result<()> {
     if optional {
         clip.set_int(raw::kOfxImageClipPropOptional, 1)?;
     }
+    // Whole frames, both fields in their lines: what is let through stays as it is.
+    try_set(clip.set_strings(raw::kOfxImageClipPropFieldExtraction, [raw::kOfxImageFieldBoth]));
     try_set(clip.set_int(raw::kOfxImageEffectPropSupportsTiles, 1));
     Ok(())
 }

@@ -51,7 +51,8 @@ mod wait;
 mod weights;
 
 use host_sys::{
-    At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RenderArgs, Result,
+    At, Change, ClipPreferences, Context, Descriptor, Effect, FramesNeeded, HostInfo, Identity, Instance, Range, RectD, RegionsNeeded,
+    RenderArgs, Result,
 };
 
 use crate::instance::Data;
@@ -103,6 +104,10 @@ impl Effect for Pickup {
 
     fn region_of_definition(&self, instance: &Instance<'_>, data: &Data, at: At) -> Result<Option<RectD>> {
         Ok(questions::region_of_definition(instance, &data.values(instance, Some(at.time)), at.time))
+    }
+
+    fn regions_needed(&self, instance: &Instance<'_>, data: &Data, at: At, _region: RectD) -> Result<Option<RegionsNeeded>> {
+        Ok(questions::regions_needed(instance, &data.values(instance, Some(at.time)), at.time))
     }
 
     fn frames_needed(&self, instance: &Instance<'_>, data: &Data, time: f64) -> Result<Option<FramesNeeded>> {

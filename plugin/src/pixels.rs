@@ -144,7 +144,6 @@ mod tests {
             order: PixelOrder::Rgba,
             premultiplied: Some(true),
             pixel_aspect: 1.0,
-            is_field: false,
         }
     }
 

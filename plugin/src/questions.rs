@@ -1,6 +1,6 @@
 //! The questions a host asks before it renders: what is let through, what is needed, where there is a picture.
 
-use host_sys::{Context, FramesNeeded, Identity, Instance, Range, RectD};
+use host_sys::{Context, FramesNeeded, Identity, Instance, Range, RectD, RegionsNeeded};
 
 use crate::describe::{self, SOURCE_TIME};
 use crate::placement::{self, Placement};
@@ -80,6 +80,17 @@ pub fn time_domain(instance: &Instance<'_>, values: &Values) -> Option<Range> {
     let rate = || order::rate_of(instance, values, f64::from(values.first));
     let place = if is_own { placement::of(values, rate()).ok()? } else { return None };
     Some(Range { min: place.first as f64, max: (place.end() - 1) as f64 })
+}
+
+/// GetRegionsOfInterest: a tile of a dissolve needs whole pictures, because they may be scaled, and so does a capture. With a take
+/// the inputs matter only where they are let through, pixel on pixel: the host's own answer.
+pub fn regions_needed(instance: &Instance<'_>, values: &Values, time: f64) -> Option<RegionsNeeded> {
+    if !values.take.trim().is_empty() {
+        return None;
+    }
+    let whole = |name| Some((name, instance.clip(name).ok().filter(|c| c.is_connected())?.region_of_definition(time)?));
+    let names = describe::inputs(values.context).iter().map(|(name, ..)| *name).filter(|name| *name != describe::MATTE);
+    Some(RegionsNeeded(names.filter_map(whole).collect()))
 }
 
 /// GetRegionOfDefinition for effects without a source that has one.

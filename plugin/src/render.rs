@@ -47,6 +47,7 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
         },
         found => found,
     };
+    args.in_memory()?;
     if !is_final || (values.missing() == Missing::Slate && !matches!(found, Found::Fault(_))) {
         return slate(&ask, args, &found, &place);
     }
@@ -88,10 +89,15 @@ fn show(ask: &Ask<'_, '_>, args: &mut RenderArgs<'_>, playback: &Playback) -> Re
     } else {
         placement::frame_of(take, first, time)
     };
+    let is_limited = matte::limits(ask);
+    if is_limited {
+        // Pictures are put together in memory only.
+        args.in_memory().map_err(Refusal::Host)?;
+    }
     let done = args.with_output(|mut output| {
         let (region, aspect) = region(ask, output.layout(), scale, time);
         let rect = geometry::place(playback.size(), take.request.pixel_aspect, region, aspect, Fit::at(values.fit));
-        if matte::limits(ask) {
+        if is_limited {
             let window = output.window();
             let limited = paint::picture(playback, index, rect, window).and_then(|mut picture| {
                 matte::limit(ask, &mut picture, window, time)?;

@@ -15,6 +15,9 @@ pub struct Tap {
     pub weights: Vec<f32>,
 }
 
+/// The part of a pixel that a picture must cover to be seen in it: more than what rounding leaves.
+const COVERED: f64 = 1e-3;
+
 impl Tap {
     /// One past the last source sample.
     pub const fn end(&self) -> usize {
@@ -31,11 +34,12 @@ pub fn taps(count: usize, start: f64, end: f64, from: i32, to: i32, flipped: boo
             // The result sample covers [a, b) in source samples.
             let (a, b) = ((f64::from(i) - start) / per, (f64::from(i) + 1.0 - start) / per);
             let (a, b) = if flipped { (count as f64 - b, count as f64 - a) } else { (a, b) };
-            let centre = (a + b) / 2.0;
-            if !(centre >= 0.0 && centre < count as f64) {
+            // A pixel that the picture covers in part shows the picture: at half the scale the last row of an odd number of rows
+            // would else be a black line.
+            if !(b > COVERED * (b - a) && a < count as f64 - COVERED * (b - a)) {
                 return Tap { first: 0, weights: Vec::new() };
             }
-            if b - a > 1.0 { area(a, b, count) } else { linear(centre, count) }
+            if b - a > 1.0 { area(a, b, count) } else { linear((a + b) / 2.0, count) }
         })
         .collect()
 }
@@ -165,6 +169,15 @@ mod tests {
         let out = scale(&source, &taps(4, 0.0, 2.0, 0, 2, false), &taps(4, 0.0, 2.0, 0, 2, true));
         assert_eq!(out[0].0, 1, "the top row comes first");
         assert_eq!((out[0].1[0][0], out[0].1[1][0], out[1].1[0][0]), (2.5, 4.5, 10.5));
+    }
+
+    #[test]
+    fn a_row_that_is_covered_in_part_shows_the_picture() {
+        // 27 rows at half the scale reach 13.5 rows of the result.
+        let rows = taps(27, 0.0, 13.5, 0, 15, false);
+        assert_eq!(rows[13], Tap { first: 26, weights: vec![1.0] });
+        assert!(rows[14].weights.is_empty() && taps(27, 0.0, 13.5, -1, 0, false)[0].weights.is_empty());
+        assert!(taps(10, 0.0, 10.0001, 10, 11, false)[0].weights.is_empty(), "a hair is nothing");
     }
 
     proptest! {

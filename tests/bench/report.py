@@ -183,7 +183,18 @@ def host(report, _media):
     if run.returncode:
         report.missing("render from a take", "× memcpy", 3.0, "max", f"not measured: pickup-hostbench failed: {run.stderr.strip()[-160:]}")
         return
-    bars = {"render-ratio": ("1080p float frame from a take into the host's buffer", 3.0, "max"), "describe-ms": ("dlopen to Describe", 20.0, "max")}
+    bars = {
+        "render-ratio": ("1080p float frame from a take into the host's buffer", 3.0, "max"),
+        "render-bandwidth": ("the same as a part of memcpy's bandwidth", 0.33, "min"),
+        "render-fps": ("playback of 1080p float RGBA, one thread", 60.0, "min"),
+        "render-4k-half-fps": ("playback of 4K half RGBA, one thread", 30.0, "min"),
+        "describe-ms": ("dlopen to Describe", 20.0, "max"),
+        "per-frame-describe-ms": ("Load, Describe and Create for every frame, as MLT does", 3.0, "max"),
+        "instance-memory": ("memory of an instance with no take open", 1.0, "max"),
+        "frames-memory": ("growth of memory over 10,000 frames", 1.0, "max"),
+        "abort-ms": ("an abort of a final render answered", 100.0, "max"),
+        "threads-wrong": ("frames that differ when 8 threads render 10,000", 0.0, "max"),
+    }
     for line in run.stdout.splitlines():
         if not line.startswith("{"):
             continue

@@ -11,6 +11,15 @@ pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_pickup"))
 }
 
+/// The interpreter that installers/python.sh makes.
+pub fn python() -> PathBuf {
+    let given = std::env::var_os("PICKUP_TEST_PYTHON").map(PathBuf::from);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let python = given.unwrap_or(own);
+    assert!(python.exists(), "{} is missing: run `make python`", python.display());
+    python
+}
+
 /// A file of tests/media.
 pub fn media(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media").join(name);

@@ -302,6 +302,19 @@ impl Drop for Buffer {
     }
 }
 
+/// How far an image may reach from its data pointer in either direction: [`arena`].
+const REACH: usize = 64 << 20;
+
+/// Where an image of this shape has its data: memory that all such images of the process share, and that exists however its rows
+/// lie, upward or downward, overlapping or far apart. `None` for shapes that no memory here can hold.
+pub(crate) fn arena(bounds: [i32; 4], row_bytes: i32) -> Option<usize> {
+    static ARENA: std::sync::LazyLock<Vec<u128>> = std::sync::LazyLock::new(|| vec![0; (2 * REACH + 4096) / 16]);
+    let width = u64::try_from(i64::from(bounds[2]) - i64::from(bounds[0])).unwrap_or(0);
+    let height = u64::try_from(i64::from(bounds[3]) - i64::from(bounds[1])).unwrap_or(0);
+    let reach = height.saturating_mul(u64::from(row_bytes.unsigned_abs())).saturating_add(width.saturating_mul(16)).saturating_add(256);
+    (reach < REACH as u64).then(|| (ARENA.as_ptr() as usize + REACH).next_multiple_of(64))
+}
+
 fn decode(depth: Depth, bytes: &[u8]) -> f32 {
     let two = || [bytes[0], bytes[1]];
     match depth {

@@ -33,10 +33,17 @@ impl Bundle {
     pub fn copied(prepare: impl FnOnce(&Self)) -> Self {
         let built = Self::built();
         let folder = tempfile::Builder::new().prefix("pickup-bundle-").tempdir().expect("a temporary folder can be made");
-        let copy = Self { root: folder.path().join("Pickup.ofx.bundle"), _folder: Some(folder) };
-        copy_folder(&built.root, &copy.root).unwrap_or_else(|e| panic!("{} could not be copied: {e}", built.root.display()));
+        let copied = built.copied_to(&folder.path().join("Pickup.ofx.bundle"));
+        let mut copy = copied.unwrap_or_else(|e| panic!("{} could not be copied: {e}", built.root.display()));
+        copy._folder = Some(folder);
         prepare(&copy);
         copy
+    }
+
+    /// A copy at a place of the caller's, which stays.
+    pub fn copied_to(&self, root: &Path) -> std::io::Result<Self> {
+        copy_folder(&self.root, root)?;
+        Ok(Self { root: root.to_owned(), _folder: None })
     }
 
     /// The bundle's folder.

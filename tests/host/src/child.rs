@@ -1,6 +1,7 @@
 //! Tests that may end their process. A panic that crosses `extern "C"` aborts, and so does a wild pointer: the sweep over bad hosts
 //! runs each combination in a child of the test program, so that its end becomes a failure with a name.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,14 @@ pub fn is_child() -> bool {
 /// Runs `body` for every combination, each in a process of its own, and panics with the names of those that did not survive.
 /// `test` is the test's own full name: the child is this program with only that test to run.
 pub fn sweep(test: &str, combinations: &[String], body: impl FnOnce(&str)) {
+    sweep_with(test, combinations, |_| Vec::new(), body);
+}
+
+/// Variables of the environment: name and value.
+pub type Environment = Vec<(&'static str, OsString)>;
+
+/// As [`sweep`], each child with more variables in its environment.
+pub fn sweep_with(test: &str, combinations: &[String], environment: impl Fn(&str) -> Environment + Sync, body: impl FnOnce(&str)) {
     if let Ok(combination) = std::env::var(COMBINATION) {
         body(&combination);
         println!("{SURVIVED}");
@@ -36,7 +45,7 @@ pub fn sweep(test: &str, combinations: &[String], body: impl FnOnce(&str)) {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(combination) = combinations.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some(failure) = one(test, combination, home.path()) {
+                    if let Some(failure) = one(test, combination, home.path(), environment(combination)) {
                         failures.lock().push(format!("== {combination}\n{failure}"));
                     }
                 }
@@ -55,7 +64,7 @@ pub fn sweep(test: &str, combinations: &[String], body: impl FnOnce(&str)) {
 }
 
 /// Runs one combination; what went wrong, in words.
-fn one(test: &str, combination: &str, home: &std::path::Path) -> Option<String> {
+fn one(test: &str, combination: &str, home: &std::path::Path, environment: Environment) -> Option<String> {
     let program = std::env::current_exe().expect("a test program knows its own path");
     let child = Command::new(program)
         .args(["--exact", test, "--nocapture", "--test-threads", "1"])
@@ -64,6 +73,7 @@ fn one(test: &str, combination: &str, home: &std::path::Path) -> Option<String> 
         .env("XDG_DATA_HOME", home)
         .env("XDG_CACHE_HOME", home)
         .env("RUST_BACKTRACE", "0")
+        .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

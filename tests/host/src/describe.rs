@@ -46,6 +46,8 @@ pub struct Description {
     pub depths: Vec<String>,
     /// How safe its render is on many threads.
     pub thread_safety: String,
+    /// Whether it says that it renders on a CUDA device, and on the host's stream there.
+    pub cuda: (bool, bool),
     /// Clips in order of definition.
     pub clips: Vec<ClipDescription>,
     /// Params in order of definition.
@@ -89,6 +91,10 @@ impl Description {
             contexts: texts(&effect.props, raw::kOfxImageEffectPropSupportedContexts),
             depths: texts(&effect.props, raw::kOfxImageEffectPropSupportedPixelDepths),
             thread_safety: text(&effect.props, raw::kOfxImageEffectPluginRenderThreadSafety),
+            cuda: (
+                text(&effect.props, raw::kOfxImageEffectPropCudaRenderSupported) == "true",
+                text(&effect.props, raw::kOfxImageEffectPropCudaStreamSupported) == "true",
+            ),
             clips,
             params,
         }

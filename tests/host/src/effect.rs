@@ -8,12 +8,14 @@ use host_sys::raw;
 use parking_lot::Mutex;
 
 use crate::buffer::{Buffer, Components, Format, Rows};
+use crate::cuda::DeviceImage;
 use crate::host::Entry;
 use crate::param::ParamSet;
 use crate::picture::{Area, TestClip, View};
 use crate::props::{PropSet, Values};
 use crate::quirks::{Context, ImageFault};
 use crate::registry::{self, Object};
+use crate::render::Field;
 use crate::schema;
 use crate::state::{Answer, HostState, current};
 use crate::status::Status;
@@ -351,6 +353,8 @@ pub(crate) struct Job {
     pub time: f64,
     pub scale: (f64, f64),
     pub rows: Rows,
+    pub field: Field,
+    pub device: Option<DeviceImage>,
     pub output: Arc<Buffer>,
 }
 
@@ -383,17 +387,39 @@ impl Image {
         let area = clip.region(effect)?;
         let (mut data, mut row_bytes, mut bounds) = (buffer.data() as usize, buffer.row_bytes(), buffer.bounds.as_ints());
         let (mut depth, mut components) = (buffer.format.depth.name().to_owned(), buffer.format.components.name().to_owned());
+        let job = current().and_then(|c| c.job.clone());
+        if let Some(image) = job.as_ref().and_then(|j| j.device) {
+            // Inputs lie there too: an address that nothing may be read from.
+            data = if is_output { image.at } else { registry::reserve(host.number) };
+            if is_output {
+                (bounds, row_bytes) = (image.bounds.as_ints(), image.row_bytes);
+            }
+        }
         match *fault {
             ImageFault::NullData => data = 0,
             ImageFault::RowBytes(bytes) => row_bytes = bytes,
             ImageFault::Bounds(other) => bounds = other,
             ImageFault::Depth(name) => depth = CString::new(name).unwrap_or_default(),
             ImageFault::Components(name) => components = CString::new(name).unwrap_or_default(),
+            ImageFault::Claims(claim) => {
+                (bounds, row_bytes) = (claim.bounds, claim.row_bytes);
+                data = crate::buffer::arena(claim.bounds, claim.row_bytes).map_or(0, |at| at + usize::from(claim.offset));
+                depth = CString::new(claim.depth).unwrap_or_default();
+                components = CString::new(claim.components).unwrap_or_default();
+            }
             ImageFault::None | ImageFault::Fails(_) | ImageFault::NullHandle | ImageFault::WildHandle | ImageFault::NotNumbers => {}
         }
         let unique = format!("{}-{}", clip.name.to_string_lossy(), UNIQUE.fetch_add(1, Ordering::Relaxed));
         let unique = CString::new(unique).unwrap_or_default();
-        let region = area.pixels(scale, setup.aspect);
+        let field = job.as_ref().map_or(Field::None, |j| j.field);
+        // Sources come as whole frames, as the effect asks (kOfxImageClipPropFieldExtraction).
+        let field = match field {
+            Field::None => Field::None,
+            _ if !is_output => Field::Both,
+            field => field,
+        };
+        let lines = if field.is_alone() { 0.5 } else { 1.0 };
+        let region = area.pixels((scale.0, scale.1 * lines), setup.aspect);
         let mut props = PropSet::new(host, if is_output { "output image" } else { "image" })
             .text(raw::kOfxPropType, raw::kOfxTypeImage)
             .text(raw::kOfxImageEffectPropPixelDepth, &depth)
@@ -406,9 +432,7 @@ impl Image {
             .int(raw::kOfxImagePropRowBytes, row_bytes)
             .text(raw::kOfxImagePropUniqueIdentifier, &unique);
         if !host.quirks.bare_images {
-            props = props
-                .doubles(raw::kOfxImageEffectPropRenderScale, &[scale.0, scale.1])
-                .text(raw::kOfxImagePropField, raw::kOfxImageFieldNone);
+            props = props.doubles(raw::kOfxImageEffectPropRenderScale, &[scale.0, scale.1]).text(raw::kOfxImagePropField, field.name());
         }
         let sum = (!is_output && host.quirks.watches).then(|| buffer.sum());
         let image = Arc::new(Self { props: Arc::new(props), buffer, name: clip.name.clone(), serial, sum });

@@ -93,6 +93,13 @@ impl Host {
         self.inner.state.record.lock().clone()
     }
 
+    /// Forgets what it saw, rules that were broken excepted: for hours of frames.
+    pub fn forget(&self) {
+        let mut record = self.inner.state.record.lock();
+        let violations = std::mem::take(&mut record.violations);
+        *record = Record { violations, progress_open: record.progress_open, ..Record::default() };
+    }
+
     /// Rules that the plug-in broke so far.
     pub fn violations(&self) -> Vec<String> {
         self.inner.state.record.lock().violations.clone()
@@ -125,7 +132,7 @@ impl Entry {
         args: (Option<&PropSet>, Option<&PropSet>),
         job: Option<Arc<Job>>,
     ) -> Status {
-        let call = Call::new(host, action.to_owned(), job);
+        let call = Call::new(host, action.to_owned(), (handle, self), job);
         let serial = call.serial;
         let id = |set: Option<&PropSet>| as_handle(set.map_or(0, |s| s.id));
         let status = call.scope(|| {

@@ -14,7 +14,7 @@ use crate::param::{Holds, Value};
 use crate::picture::{Area, TestClip};
 use crate::props::{PropSet, Values};
 use crate::registry;
-use crate::render::{RenderArgs, RenderedImage};
+use crate::render::{Field, RenderArgs, RenderedImage};
 use crate::status::Status;
 
 /// An instance. It is destroyed with the value unless it was left behind on purpose.
@@ -259,7 +259,7 @@ impl Instance {
         let set = self
             .props("in IsIdentity")
             .double(raw::kOfxPropTime, args.time)
-            .text(raw::kOfxImageEffectPropFieldToRender, raw::kOfxImageFieldNone)
+            .text(raw::kOfxImageEffectPropFieldToRender, args.field.name())
             .ints(raw::kOfxImageEffectPropRenderWindow, &window.as_ints())
             .doubles(raw::kOfxImageEffectPropRenderScale, &[args.scale.0, args.scale.1])
             .share();
@@ -321,7 +321,7 @@ impl Instance {
     fn window(&self, args: &RenderArgs) -> Rect {
         let s = self.setup();
         let project = Area::new(s.offset.0, s.offset.1, s.offset.0 + s.size.0, s.offset.1 + s.size.1);
-        args.window.unwrap_or_else(|| project.pixels(args.scale, s.aspect))
+        args.window.unwrap_or_else(|| project.pixels(args.field_scale(), s.aspect))
     }
 
     /// BeginSequenceRender (`true`) or EndSequenceRender.
@@ -362,6 +362,9 @@ impl Instance {
         let buffer = Arc::new(Buffer::new(bounds, self.setup().format, rows));
         self.draw_into(args, window, buffer.clone()).good()?;
         let image = RenderedImage { window, buffer };
+        if matches!(args.field, Field::Lower | Field::Upper) && image.other_field_was_written(args.field == Field::Upper) {
+            host.violation("lines of the other field were written".into());
+        }
         if image.spilt() {
             host.violation("pixels outside the render window were written".into());
         }
@@ -374,7 +377,7 @@ impl Instance {
         let mut set = self
             .props("in Render")
             .double(raw::kOfxPropTime, args.time)
-            .text(raw::kOfxImageEffectPropFieldToRender, raw::kOfxImageFieldNone)
+            .text(raw::kOfxImageEffectPropFieldToRender, args.field.name())
             .ints(raw::kOfxImageEffectPropRenderWindow, &window.as_ints())
             .doubles(raw::kOfxImageEffectPropRenderScale, &[args.scale.0, args.scale.1])
             .int(raw::kOfxImageEffectPropSequentialRenderStatus, i32::from(args.sequential))
@@ -385,8 +388,21 @@ impl Instance {
         if host.quirks.api >= (1, 5) {
             set = set.int(raw::kOfxImageEffectPropNoSpatialAwareness, 0);
         }
+        if let Some((_, stream)) = args.device {
+            set = set.int(raw::kOfxImageEffectPropCudaEnabled, 1);
+            if stream != 0 {
+                set = set.pointer(raw::kOfxImageEffectPropCudaStream, stream);
+            }
+        }
         let set = set.share();
-        let job = Arc::new(Job { time: args.time, scale: args.scale, rows: args.rows, output: buffer });
+        let job = Arc::new(Job {
+            time: args.time,
+            scale: args.scale,
+            rows: args.rows,
+            field: args.field,
+            device: args.device.map(|d| d.0),
+            output: buffer,
+        });
         let entry = self.plugin.inner.entry;
         let status = entry.call(host, raw::kOfxImageEffectActionRender, self.effect.id, (Some(&set), None), Some(job));
         self.forget(&[&set]);

@@ -19,6 +19,7 @@
 pub mod buffer;
 pub mod bundle;
 pub mod child;
+pub mod cuda;
 pub mod describe;
 pub mod effect;
 pub mod elf;
@@ -52,7 +53,7 @@ pub use instance::Instance;
 pub use param::Value;
 pub use picture::{Area, TestClip};
 pub use props::Values;
-pub use quirks::{Context, ImageFault, Quirks, StrChoice};
+pub use quirks::{Claim, Context, ImageFault, Quirks, StrChoice};
 pub use record::Record;
-pub use render::{RenderArgs, RenderedImage};
+pub use render::{Field, RenderArgs, RenderedImage};
 pub use status::Status;

@@ -111,6 +111,8 @@ impl PropSet {
                 return;
             }
         }
+        let altered = quirks.altered.get(&self.key(name)).cloned();
+        let values = altered.unwrap_or(values);
         let values = match values {
             Values::Text(_) if wrong => Values::Int(vec![7]),
             Values::Int(_) | Values::Double(_) | Values::Pointer(_) if wrong => Values::Text(vec![c"not a number".to_owned()]),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::props::Values;
 use crate::status::Status;
 
 /// What `clipGetImage` does wrong with source images.
@@ -28,6 +29,23 @@ pub enum ImageFault {
     Components(&'static str),
     /// All pixels are NaN or infinite.
     NotNumbers,
+    /// The image says all this of itself, and memory of that shape is there.
+    Claims(Claim),
+}
+
+/// What an image says of itself; see [`ImageFault::Claims`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Claim {
+    /// Its bounds: x1, y1, x2, y2.
+    pub bounds: [i32; 4],
+    /// Its row bytes.
+    pub row_bytes: i32,
+    /// Its depth.
+    pub depth: &'static str,
+    /// Its components.
+    pub components: &'static str,
+    /// Bytes that its pixels lie off an address which is a multiple of 64.
+    pub offset: u8,
 }
 
 /// How a host differs from a complete and polite one. The default is complete and polite.
@@ -51,6 +69,10 @@ pub struct Quirks {
     pub missing_properties: BTreeSet<(String, String)>,
     /// Properties it has in another type: kind of set, name.
     pub wrong_types: BTreeSet<(String, String)>,
+    /// Properties that have other values than a polite host's: kind of set, name.
+    pub altered: BTreeMap<(String, String), Values>,
+    /// The suite function within which the host calls the plug-in back, on the same stack.
+    pub reenters: Option<String>,
     /// What goes wrong with source images.
     pub image: ImageFault,
     /// What goes wrong with the output image.
@@ -81,6 +103,8 @@ pub struct Quirks {
     pub aborts_after: Option<u32>,
     /// What a question message is answered with.
     pub reply: Status,
+    /// Whether it renders on a CUDA device.
+    pub cuda: bool,
     /// Contexts this host knows.
     pub contexts: Vec<Context>,
     /// Properties that are offered, read and asked for in vain are written down, and source pictures are compared before and
@@ -146,6 +170,8 @@ impl Default for Quirks {
             failing: BTreeMap::new(),
             missing_properties: BTreeSet::new(),
             wrong_types: BTreeSet::new(),
+            altered: BTreeMap::new(),
+            reenters: None,
             image: ImageFault::None,
             output: ImageFault::None,
             temporal_access: true,
@@ -161,6 +187,7 @@ impl Default for Quirks {
             cancels_progress_after: None,
             aborts_after: None,
             reply: Status::OK,
+            cuda: false,
             contexts: vec![Context::Generator, Context::Filter, Context::Transition, Context::General],
             watches: true,
         }

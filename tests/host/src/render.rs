@@ -2,7 +2,45 @@
 
 use std::sync::Arc;
 
+use host_sys::raw;
+
 use crate::buffer::{Buffer, Rect, Rows};
+use crate::cuda::DeviceImage;
+
+/// Which lines of an interlaced frame a host asks for, and into what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Field {
+    /// There are no fields.
+    #[default]
+    None,
+    /// Both fields of an interlaced frame at once.
+    Both,
+    /// Lines 0, 2, 4 … of a frame.
+    Lower,
+    /// Lines 1, 3, 5 … of a frame.
+    Upper,
+    /// Lines 0, 2, 4 … alone, in an image of half the height.
+    LowerAlone,
+    /// Lines 1, 3, 5 … alone, in an image of half the height.
+    UpperAlone,
+}
+
+impl Field {
+    /// The standard's name.
+    pub const fn name(self) -> &'static std::ffi::CStr {
+        match self {
+            Self::None => raw::kOfxImageFieldNone,
+            Self::Both => raw::kOfxImageFieldBoth,
+            Self::Lower | Self::LowerAlone => raw::kOfxImageFieldLower,
+            Self::Upper | Self::UpperAlone => raw::kOfxImageFieldUpper,
+        }
+    }
+
+    /// Whether the image has half the height of the frame.
+    pub const fn is_alone(self) -> bool {
+        matches!(self, Self::LowerAlone | Self::UpperAlone)
+    }
+}
 
 /// What is asked of a render.
 #[derive(Clone, Debug)]
@@ -23,6 +61,10 @@ pub struct RenderArgs {
     pub draft: bool,
     /// Frames come in order.
     pub sequential: bool,
+    /// Which lines are asked for.
+    pub field: Field,
+    /// The images lie on a CUDA device: the output is this one, and work is to be queued on this stream; 0 for none.
+    pub device: Option<(DeviceImage, usize)>,
     /// Wrapped in BeginSequenceRender and EndSequenceRender of this one frame, as Natron does.
     pub bracketed: bool,
 }
@@ -38,6 +80,8 @@ impl Default for RenderArgs {
             thumbnail: false,
             draft: false,
             sequential: false,
+            field: Field::None,
+            device: None,
             bracketed: true,
         }
     }
@@ -47,6 +91,11 @@ impl RenderArgs {
     /// A final render of a frame.
     pub fn at(time: f64) -> Self {
         Self { time, ..Self::default() }
+    }
+
+    /// The scale of the image: a field alone has half the lines.
+    pub(crate) fn field_scale(&self) -> (f64, f64) {
+        if self.field.is_alone() { (self.scale.0, self.scale.1 / 2.0) } else { self.scale }
     }
 
     /// A render for the viewer.
@@ -82,6 +131,11 @@ impl RenderedImage {
     /// How many pixels of the window were not written.
     pub fn unwritten(&self) -> usize {
         self.places().filter(|(x, y)| self.buffer.is_blank(*x, *y)).count()
+    }
+
+    /// Whether lines were written that belong to the other field than the one asked for.
+    pub(crate) fn other_field_was_written(&self, upper: bool) -> bool {
+        self.places().any(|(x, y)| (y.rem_euclid(2) == 1) != upper && !self.buffer.is_blank(x, y))
     }
 
     /// Whether something was written outside the window.

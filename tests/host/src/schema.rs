@@ -51,7 +51,8 @@ pub(crate) fn host(state: &Arc<HostState>) -> PropSet {
         .ints(raw::kOfxParamHostPropPageRowColumnCount, &[0, 0])
         .pointer(raw::kOfxPropHostOSHandle, 0)
         .text(raw::kOfxImageEffectHostPropNativeOrigin, raw::kOfxHostNativeOriginBottomLeft)
-        .text(raw::kOfxImageEffectPropCudaRenderSupported, c"false")
+        .text(raw::kOfxImageEffectPropCudaRenderSupported, if q.cuda { c"true" } else { c"false" })
+        .text(raw::kOfxImageEffectPropCudaStreamSupported, if q.cuda { c"true" } else { c"false" })
         .text(raw::kOfxImageEffectPropOpenCLRenderSupported, c"false")
         .text(raw::kOfxImageEffectPropMetalRenderSupported, c"false");
     if q.api < (1, 5) {

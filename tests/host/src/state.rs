@@ -6,9 +6,11 @@ use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use host_sys::raw;
 use parking_lot::Mutex;
 
 use crate::effect::Job;
+use crate::host::Entry;
 use crate::quirks::Quirks;
 use crate::record::Record;
 use crate::registry::{self, Object};
@@ -60,6 +62,8 @@ pub(crate) struct Call {
     /// Every call of an action has its own number: images are released within the one that fetched them.
     pub serial: u64,
     pub job: Option<Arc<Job>>,
+    /// The instance that the action is for, and the way into the plug-in.
+    pub target: Option<(usize, Entry)>,
 }
 
 thread_local! {
@@ -70,8 +74,8 @@ thread_local! {
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 impl Call {
-    pub(crate) fn new(host: &Arc<HostState>, action: CString, job: Option<Arc<Job>>) -> Self {
-        Self { host: host.clone(), action, serial: SERIAL.fetch_add(1, Ordering::Relaxed), job }
+    pub(crate) fn new(host: &Arc<HostState>, action: CString, target: (usize, Entry), job: Option<Arc<Job>>) -> Self {
+        Self { host: host.clone(), action, serial: SERIAL.fetch_add(1, Ordering::Relaxed), job, target: Some(target) }
     }
 
     /// Runs something as part of this call, on this thread.
@@ -106,6 +110,9 @@ pub(crate) fn enter(function: &'static str, host: Option<Arc<HostState>>) -> Ans
     expire_strings();
     let host = host.or_else(|| current().map(|c| c.host)).ok_or(Status::BAD_HANDLE)?;
     *host.record.lock().calls.entry(function).or_default() += 1;
+    if host.quirks.reenters.as_deref() == Some(function) {
+        call_back();
+    }
     match host.quirks.failing.get(function) {
         Some(status) => Err(*status),
         None => Ok(host),
@@ -127,6 +134,28 @@ pub(crate) fn open<T, H>(function: &'static str, handle: *const H, pick: impl Fn
     };
     host.violation(format!("{function} was given {wrong}"));
     Err(Status::BAD_HANDLE)
+}
+
+/// Calls the plug-in back from within a suite function, as hosts do that draw or save while a plug-in asks them something: a few
+/// actions on the same instance, on this stack, once.
+fn call_back() {
+    let Some((call, (instance, entry))) = current().and_then(|c| c.target.map(|t| (c, t))) else { return };
+    if depth() > 1 {
+        return;
+    }
+    for action in [
+        raw::kOfxActionLoad,
+        raw::kOfxImageEffectActionGetClipPreferences,
+        raw::kOfxActionSyncPrivateData,
+        raw::kOfxActionPurgeCaches,
+        raw::kOfxActionInstanceChanged,
+        raw::kOfxImageEffectActionRender,
+        raw::kOfxActionCreateInstance,
+        raw::kOfxActionUnload,
+    ] {
+        let target = if action == raw::kOfxActionLoad || action == raw::kOfxActionUnload { 0 } else { instance };
+        entry.call(&call.host, action, target, (None, None), call.job.clone());
+    }
 }
 
 /// An answer as the number that crosses the border.

@@ -29,6 +29,8 @@ impl Status {
     pub const BAD_INDEX: Self = Self(10);
     /// A value of the wrong type or outside its range.
     pub const VALUE: Self = Self(11);
+    /// Rendering on a device failed; in ordinary memory it may work.
+    pub const GPU_RENDER_FAILED: Self = Self(1002);
     /// Yes.
     pub const YES: Self = Self(12);
     /// No.
