@@ -48,6 +48,7 @@ setup:
 
 python:
 	@installers/python.sh
+	@installers/farm/openjd.sh
 
 lint:
 	$(CARGO) fmt --all --check
