@@ -285,7 +285,24 @@ def ltx(report, _media):
         report.row("ltx: VAE decode, most memory as frames grow fourfold", of[max(of)] / of[min(of)], "×", 1.1, "max", each)
 
 
-PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx)}
+def sheet(report, _media):
+    """The page of 200 takes in headless Chromium: its size, how fast it opens, and whether keys and network are as they should be."""
+    bars = (("megabytes", "sheet of 200 takes", "MB", 30.0), ("seconds", "sheet of 200 takes: open", "s", 1.0))
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        try:
+            subprocess.run([sys.executable, str(BENCH / "sheet.py"), "--program", str(PICKUP), "--json", out.name], check=True, capture_output=True, text=True)
+            rows = json.loads(Path(out.name).read_text())
+        except (OSError, subprocess.CalledProcessError, ValueError) as e:
+            why = (getattr(e, "stderr", "") or str(e)).strip().splitlines()[-1][:160]
+            for _, name, unit, bar in bars:
+                report.missing(name, unit, bar, "max", f"not measured: {why}; it needs chromium")
+            return
+    for key, name, unit, bar in bars:
+        report.row(name, rows[key], unit, bar)
+    report.row("sheet of 200 takes: keys that do nothing, requests, unread sounds", len(rows["wrong"]), "", 0, "max", "; ".join(rows["wrong"]))
+
+
+PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx, sheet)}
 
 
 def main():
