@@ -10,8 +10,8 @@ use crate::text::config::GemmaConfig;
 pub struct Prompt {
     /// `<bos>` and what follows; never `<eos>`.
     pub tokens: Vec<u32>,
-    /// Tokens at the end for which there was no room.
-    pub dropped: usize,
+    /// The end of the prompt, for which there was no room.
+    pub unread: String,
 }
 
 /// The tokenizer.
@@ -34,21 +34,26 @@ impl Prompts {
         Ok(Self { tokenizer, bos, vocabulary: config.vocabulary })
     }
 
-    /// The tokens of a prompt without the space around it, at most `longest`.
+    /// The tokens of a prompt without the space around it, at most `longest`: the reference cuts off the end as well
+    /// (ltx_core/text_encoders/gemma/tokenizer.py at 400fd31).
     pub fn tokens(&self, prompt: &str, longest: usize) -> Result<Prompt> {
         // Special tokens are not left to the tokenizer's template: Gemma 3's has <bos>, Gemma 4's has not, and <eos> is never wanted.
-        let encoded = self.tokenizer.encode(prompt.trim(), false);
+        let prompt = prompt.trim();
+        let encoded = self.tokenizer.encode(prompt, false);
         let encoded = encoded.map_err(|e| Error::Unfit(format!("the prompt cannot be split into tokens ({e})")))?;
         let mut tokens = encoded.get_ids().to_vec();
         if tokens.first() != Some(&self.bos) {
             tokens.insert(0, self.bos);
         }
-        let dropped = tokens.len().saturating_sub(longest);
+        let own = encoded.get_ids().len();
+        let first = longest.checked_sub(tokens.len() - own).filter(|first| *first < own);
+        let place = first.and_then(|first| encoded.get_offsets().get(first)).map(|(start, _)| *start);
+        let unread = place.and_then(|start| prompt.get(start..)).unwrap_or_default().trim().to_owned();
         tokens.truncate(longest);
         if let Some(beyond) = tokens.iter().find(|t| **t as usize >= self.vocabulary) {
             let why = format!("it makes the token {beyond}, the text encoder knows {}", self.vocabulary);
             return Err(Error::Config { file: "tokenizer.json".into(), why });
         }
-        Ok(Prompt { tokens, dropped })
+        Ok(Prompt { tokens, unread })
     }
 }
