@@ -88,7 +88,12 @@ fn make(
         let mut line =
             format!("{to}: {} instead of {}, relative error {:.4}", size::text(report.after), size::text(report.before), report.error);
         if report.shorter > 0 {
-            line += &format!("; {} of {} layers are q8_0, as their rows hold no whole blocks of {}", report.shorter, report.quantised, args.to.word());
+            line += &format!(
+                "; {} of {} layers are q8_0, as their rows hold no whole blocks of {}",
+                report.shorter,
+                report.quantised,
+                args.to.word()
+            );
         }
         let worst = report.worst.as_ref().map(|(tensor, error)| json!({"tensor": tensor, "error": error}));
         teller.say(

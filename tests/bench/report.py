@@ -5,7 +5,7 @@
 
 A row has name, value, unit, bar, sense (min: at least the bar, max: at most), met, and baseline (what was measured beside it).
 Comparisons with OpenCV and the like run in the interpreter that PICKUP_PYTHON names; where it lacks a package, the row says so
-and how to get it. FOLDER holds clips/ and audio/; the default is the environment variable PICKUP_MEDIA, else tests/media."""
+and how to get it; those with the model's reference run in that of PICKUP_TORCH_PYTHON. FOLDER holds clips/ and audio/; the default is the environment variable PICKUP_MEDIA, else tests/media."""
 import argparse
 import json
 import os
@@ -324,7 +324,7 @@ def ltx_memory(report):
         report.missing(names[1], "× reading the file", 1.3, "max", why)
         return
     report.row(names[0], took["highest_memory"] / 2**30, "GiB", bar, "max", f"VmHWM, mapped pages included; file {took['file'] / 2**30:.2f} GiB")
-    report.row(names[1], took["ratio"], "× reading the file", 1.3, "max", f"{took['first_step']:.1f} s; reading alone {took['reading']:.1f} s; CPU {took['cpu']:.1f} s")
+    report.row(names[1], took["ratio"], "× reading the file", 1.3, "max", f"{took['first_step']:.1f} s; reading alone {took['reading']:.1f} s; CPU {took['cpu']:.1f} s; load of the machine {os.getloadavg()[0]:.0f}")
 
 
 def ltx_speed(report):

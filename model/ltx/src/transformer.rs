@@ -199,8 +199,11 @@ impl Transformer {
             return Ok(());
         }
         let asked = [&pass.video.tokens, &pass.video.context, &pass.audio.tokens, &pass.audio.context];
-        let is_asked = asked.into_iter().map(is_sound).collect::<candle_core::Result<Vec<_>>>()?.into_iter().all(|sound| sound);
-        let found = if is_asked { self.weights.unsound() } else { None };
+        let mut asked_in_numbers = true;
+        for tensor in asked {
+            asked_in_numbers &= is_sound(tensor)?;
+        }
+        let found = if asked_in_numbers { self.weights.unsound() } else { None };
         Err(found.unwrap_or_else(|| Error::Broken("the transformer gives values that are no numbers".into())))
     }
 

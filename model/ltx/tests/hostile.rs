@@ -467,8 +467,14 @@ fn a_tokenizer_from_a_stranger_is_refused() {
         let message = load(folder.path()).unwrap_err().to_string();
         assert!(message.contains("tokenizer.json"), "{message}");
     }
-    // Tokens beyond the embedding: the tokenizer of another model.
+    // A part at which the tokenizers' crate gives up by panicking.
     let mut json: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    let decoder = std::mem::replace(&mut json["decoder"], json!({"type": "none that is known"}));
+    std::fs::write(&paths[3], json.to_string()).unwrap();
+    let message = load(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("tokenizer.json"), "{message}");
+    json["decoder"] = decoder;
+    // Tokens beyond the embedding: the tokenizer of another model.
     json["model"]["vocab"]["r"] = json!(100_000);
     std::fs::write(&paths[3], json.to_string()).unwrap();
     let encoder = load(folder.path()).unwrap();

@@ -1,5 +1,7 @@
 //! Prompts to tokens, by the checkpoint's own tokenizer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
@@ -26,7 +28,7 @@ impl Prompts {
     /// From a `tokenizer.json`.
     pub fn read(json: &[u8], config: &GemmaConfig) -> Result<Self> {
         let wrong = |why: String| Error::Config { file: "tokenizer.json".into(), why };
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| wrong(format!("it cannot be read ({e})")))?;
+        let mut tokenizer = guarded(|| Tokenizer::from_bytes(json)).map_err(|e| wrong(format!("it cannot be read ({e})")))?;
         // A file may ask for padding or truncation of its own; both are ours to decide.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| wrong(e.to_string()))?;
@@ -39,7 +41,7 @@ impl Prompts {
     pub fn tokens(&self, prompt: &str, longest: usize) -> Result<Prompt> {
         // Special tokens are not left to the tokenizer's template: Gemma 3's has <bos>, Gemma 4's has not, and <eos> is never wanted.
         let prompt = prompt.trim();
-        let encoded = self.tokenizer.encode(prompt, false);
+        let encoded = guarded(|| self.tokenizer.encode(prompt, false));
         let encoded = encoded.map_err(|e| Error::Unfit(format!("the prompt cannot be split into tokens ({e})")))?;
         let mut tokens = encoded.get_ids().to_vec();
         if tokens.first() != Some(&self.bos) {
@@ -55,5 +57,14 @@ impl Prompts {
             return Err(Error::Config { file: "tokenizer.json".into(), why });
         }
         Ok(Prompt { tokens, unread })
+    }
+}
+
+/// The tokenizers' crate panics on some files that it half understands (0.23.2 on a decoder of no known kind): a stranger's file must
+/// not end the process.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> std::result::Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|e| e.to_string()),
+        Err(_) => Err("a part of it makes no sense".into()),
     }
 }

@@ -94,7 +94,7 @@ impl Config {
         let rates = Rates {
             theta: section.number_or("positional_embedding_theta", 10_000.0)?,
             double: section.word_or("frequencies_precision", "float32")? == "float64",
-            // The authors' loader (ltx_core/model/transformer/model_configurator.py at 400fd31); before 2.3 it had the other.
+            // The authors' loader (ltx_core/model/transformer/model_configurator.py at 400fd31); earlier ones had the other.
             pairing: match section.word_or("rope_type", "split")?.as_str() {
                 "split" => Pairing::Split,
                 "interleaved" => Pairing::Interleaved,
