@@ -23,12 +23,15 @@ const EXCUSED: [(&str, &str); 7] = [
     ("final.video_0_1", "the decoder's picture, moved to 0..1"),
 ];
 
+/// Dumps and tensors of them.
+type Read = Rc<RefCell<BTreeSet<(String, String)>>>;
+
 /// What the program made.
 pub struct Folder {
     root: PathBuf,
     diffusers: bool,
     /// Dump and tensor that some stage read.
-    read: Rc<RefCell<BTreeSet<(String, String)>>>,
+    read: Read,
 }
 
 impl Folder {
@@ -115,7 +118,7 @@ impl Folder {
 pub struct Dump {
     file: Mapped,
     /// Its name, and where is noted what was read.
-    read: Option<(String, Rc<RefCell<BTreeSet<(String, String)>>>)>,
+    read: Option<(String, Read)>,
 }
 
 impl Dump {
