@@ -38,6 +38,7 @@ bench: setup python bundle
 	$(CARGO) build --locked --release -p test-host --bins
 	$(CARGO) build --locked --release -p draft --example retime
 	$(CARGO) build --locked --release -p ltx --example step --example decode
+	$(CARGO) test --locked --release -p ltx --test parity --no-run
 	@target/python/bin/python tests/bench/report.py $(if $(ONLY),--only $(ONLY))
 
 fuzz: setup bundle
@@ -48,6 +49,7 @@ setup:
 
 python:
 	@installers/python.sh
+	@installers/farm/openjd.sh
 
 lint:
 	$(CARGO) fmt --all --check

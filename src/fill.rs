@@ -33,6 +33,9 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
             json!({"timecode": p.request.timecode().to_string(), "frames": p.request.frames, "task": p.request.task.word(), "why": p.why}),
         );
     }
+    if let Some(number) = args.only {
+        return only(&place, &planned, number, teller, cancel);
+    }
     let Some(out) = args.out.as_deref().filter(|_| !args.plan) else { return Ok(()) };
     let out = place::absolute(out)?;
     if place::absolute(&args.cut)? == out {
@@ -52,6 +55,17 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
     cut.write(&out)?;
     teller.rename("fill");
     teller.output(&out);
+    Ok(())
+}
+
+/// The take of one hole, into the store alone: whoever fills the whole cut later finds it made.
+fn only(place: &Place, planned: &[Planned], number: usize, teller: &mut Teller, cancel: &Cancel) -> Result<(), Fault> {
+    let p = number.checked_sub(1).and_then(|n| planned.get(n)).ok_or_else(|| {
+        Fault::new(Code::Argument, format!("there is no hole {number}: this cut has {}", planned.len()), "see --plan, and count from 1")
+    })?;
+    teller.rename(format!("hole {number}/{}", planned.len()));
+    let done = job::make(place, &p.request, teller, cancel)?;
+    teller.take(&done.take.take().id, done.take.folder(), done.found);
     Ok(())
 }
 

@@ -102,7 +102,11 @@ fn tell_of(command: &Command) -> Tell {
         Command::Takes(a) => json(match &a.command {
             cli::TakesCommand::List(l) => l.json,
             cli::TakesCommand::Show(s) => s.json,
+            cli::TakesCommand::Rank(r) => r.json,
+            cli::TakesCommand::Gc(g) => g.json,
+            cli::TakesCommand::Choose(_) | cli::TakesCommand::Pin(_) => false,
             cli::TakesCommand::Promote(p) => return p.tell,
+            cli::TakesCommand::Sheet(s) => return s.tell,
         }),
         Command::Weights(a) => a.command.tell(),
         Command::Doctor(a) => json(a.json),

@@ -1,4 +1,11 @@
-//! `pickup takes`: look at the takes that were made.
+//! `pickup takes`: look at the takes that were made, rank them, choose, and clear away.
+
+mod decide;
+mod measure;
+mod picture;
+mod rank;
+mod sheet;
+mod shots;
 
 use shot::{Cancel, Code, Fault, Take, TakeId};
 
@@ -11,6 +18,11 @@ pub fn run(args: &Takes, cancel: &Cancel) -> Result<(), Fault> {
     match &args.command {
         TakesCommand::Promote(promote) => crate::promote::run(promote, &mut Teller::new(promote.tell, "promote"), cancel),
         TakesCommand::List(list) => self::list(list),
+        TakesCommand::Rank(rank) => rank::run(rank, cancel),
+        TakesCommand::Sheet(sheet) => sheet::run(sheet, &mut Teller::new(sheet.tell, "sheet"), cancel),
+        TakesCommand::Choose(choose) => decide::choose(choose),
+        TakesCommand::Pin(pin) => decide::pin(pin),
+        TakesCommand::Gc(gc) => decide::gc(gc),
         TakesCommand::Show(show) => self::show(show),
     }
 }

@@ -74,6 +74,25 @@ impl std::str::FromStr for Device {
     }
 }
 
+/// A number of bytes with its unit, if any: `12GiB`, `800 MB`, `1.5g`. `None` for anything else.
+pub fn bytes(text: &str) -> Option<f64> {
+    const UNITS: [(&str, u64); 9] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("k", 1 << 10),
+        ("m", 1 << 20),
+        ("g", 1 << 30),
+    ];
+    let lower = text.trim().to_ascii_lowercase();
+    let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((lower.strip_suffix(name)?, *unit))).unwrap_or((&lower, 1));
+    let number: f64 = number.trim().parse().ok()?;
+    Some(number * unit as f64).filter(|bytes| bytes.is_finite())
+}
+
 /// An amount of memory in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(pub u64);
@@ -82,25 +101,7 @@ impl std::str::FromStr for Memory {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const UNITS: [(&str, u64); 9] = [
-            ("kib", 1 << 10),
-            ("mib", 1 << 20),
-            ("gib", 1 << 30),
-            ("kb", 1000),
-            ("mb", 1_000_000),
-            ("gb", 1_000_000_000),
-            ("k", 1 << 10),
-            ("m", 1 << 20),
-            ("g", 1 << 30),
-        ];
         let bad = || format!("'{text}' is not an amount of memory: write it as 12GiB or 800MiB");
-        let lower = text.trim().to_ascii_lowercase();
-        let (number, unit) = UNITS.iter().find_map(|(name, unit)| Some((lower.strip_suffix(name)?, *unit))).unwrap_or((&lower, 1));
-        let number: f64 = number.trim().parse().map_err(|_| bad())?;
-        let bytes = number * unit as f64;
-        if !bytes.is_finite() || !(1e6..1e15).contains(&bytes) {
-            return Err(bad());
-        }
-        Ok(Self(bytes as u64))
+        bytes(text).filter(|bytes| (1e6..1e15).contains(bytes)).map(|bytes| Self(bytes as u64)).ok_or_else(bad)
     }
 }

@@ -179,6 +179,9 @@ pub struct Fill {
     /// Only say what would be made
     #[arg(long)]
     pub plan: bool,
+    /// Only make the take of hole N, counted from 1, and write no timeline: for the tasks of a farm
+    #[arg(long, value_name = "N", conflicts_with = "plan")]
+    pub only: Option<usize>,
     /// Picture size, where no neighbour says it
     #[arg(long, value_name = "WxH")]
     pub size: Option<Size>,
@@ -186,6 +189,6 @@ pub struct Fill {
     #[command(flatten)]
     pub common: Common,
     /// The new timeline; made shots go into a folder beside it
-    #[arg(short, value_name = "OUT.otio", required_unless_present = "plan")]
+    #[arg(short, value_name = "OUT.otio", required_unless_present_any = ["plan", "only"])]
     pub out: Option<PathBuf>,
 }

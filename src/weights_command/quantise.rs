@@ -85,11 +85,19 @@ fn make(
     let mut files = Vec::new();
     for (to, from) in &plan.smaller {
         let report = smaller(&making, to, from, args.to.kind(), teller, cancel)?;
-        let line =
+        let mut line =
             format!("{to}: {} instead of {}, relative error {:.4}", size::text(report.after), size::text(report.before), report.error);
+        if report.shorter > 0 {
+            line += &format!(
+                "; {} of {} layers are q8_0, as their rows hold no whole blocks of {}",
+                report.shorter,
+                report.quantised,
+                args.to.word()
+            );
+        }
         let worst = report.worst.as_ref().map(|(tensor, error)| json!({"tensor": tensor, "error": error}));
         teller.say(
-            &json!({"event": "quantised", "file": to, "tensors": report.tensors, "quantised": report.quantised, "before": report.before, "after": report.after, "error": report.error, "worst": worst}),
+            &json!({"event": "quantised", "file": to, "tensors": report.tensors, "quantised": report.quantised, "shorter": report.shorter, "before": report.before, "after": report.after, "error": report.error, "worst": worst}),
             &line,
         );
         files.push(to.clone());

@@ -76,8 +76,16 @@ with tempfile.TemporaryDirectory() as folder, torch.no_grad():
     print(f"{'ratio':10}{ratio[0]:10.2f}{ratio[1]:10.2f}\n")
     print(f"{'frames':>10}{'VmHWM MiB':>12}{'cpu s':>10}")
     memory = {}
+    took, estimate = 0, 0
     for frames in args.frames:
         got = ours(folder, "--frames", frames)
+        took, estimate = max(took, got["vmhwm"] - got["resident"]), got["estimate"]
         memory[got["pictures"]] = round(got["vmhwm"] / 2**20, 1)
         print(f"{got['pictures']:10}{got['vmhwm'] / 2**20:12.1f}{got['cpu']:10.3f}")
-    print(json.dumps({"wall_ratio": round(ratio[0], 3), "cpu_ratio": round(ratio[1], 3), "memory": memory}))
+    print(f"\ntook at most {took / 2**20:.0f} MiB beside the weights, said {estimate / 2**20:.0f} MiB")
+    # As many bytes as half of that: it has to cut the picture into tiles.
+    tiled = ours(folder, "--frames", args.frames[-1], "--budget", estimate // 2)
+    tiles = dict(budget=estimate // 2, took=tiled["vmhwm"] - tiled["resident"], tiles=tiled["tiles"])
+    print(f"in {tiles['budget'] / 2**20:.0f} MiB: took {tiles['took'] / 2**20:.0f} MiB, {tiles['tiles']}")
+    row = {"wall_ratio": round(ratio[0], 3), "cpu_ratio": round(ratio[1], 3), "error": got["error"], "memory": memory}
+    print(json.dumps(row | {"took": took, "estimate": estimate, "tiled": tiles}))

@@ -5,7 +5,7 @@
 
 A row has name, value, unit, bar, sense (min: at least the bar, max: at most), met, and baseline (what was measured beside it).
 Comparisons with OpenCV and the like run in the interpreter that PICKUP_PYTHON names; where it lacks a package, the row says so
-and how to get it. FOLDER holds clips/ and audio/; the default is the environment variable PICKUP_MEDIA, else tests/media."""
+and how to get it; those with the model's reference run in that of PICKUP_TORCH_PYTHON. FOLDER holds clips/ and audio/; the default is the environment variable PICKUP_MEDIA, else tests/media."""
 import argparse
 import json
 import os
@@ -256,22 +256,88 @@ def torch_bench(program, *rest):
     python = os.environ.get("PICKUP_TORCH_PYTHON")
     if not python:
         return None, "needs torch, diffusers and safetensors: set PICKUP_TORCH_PYTHON to a python that has them"
-    done = subprocess.run([python, BENCH / program, *map(str, rest)], capture_output=True, text=True)
+    try:
+        done = subprocess.run([python, BENCH / program, *map(str, rest)], capture_output=True, text=True)
+    except OSError as error:
+        return None, f"not measured: {error}"
+    last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if "ModuleNotFoundError" in last:
+        return None, f"not measured: {last.split(': ')[-1]}; set PICKUP_TORCH_PYTHON to a python that has torch, diffusers and safetensors"
     if done.returncode:
-        return None, f"not measured: {(done.stderr.strip().splitlines() or ['no reason given'])[-1][:160]}"
+        return None, f"not measured: {last[:160]}"
     return json.loads(done.stdout.strip().splitlines()[-1]), None
 
 
 def ltx(report, _media):
-    """The model's arithmetic beside PyTorch's, on the same random weights in the same run."""
+    """The model: every stage against the reference, smaller weights, memory, and its speed beside PyTorch's."""
+    ltx_parity(report)
+    ltx_memory(report)
+    ltx_speed(report)
+
+
+def ltx_parity(report):
+    """The rows of the parity tests: on the fixtures, and on models of other dimensions where a Python with torch makes them."""
+    torch = os.environ.get("PICKUP_TORCH_PYTHON")
+    with tempfile.TemporaryDirectory() as folder:
+        tests = ["cargo", "test", "--locked", "--release", "-p", "ltx", "--test", "parity", "--", "agree"]
+        done = subprocess.run(tests, cwd=ROOT, env={**os.environ, "PICKUP_PARITY_ROWS": folder}, capture_output=True, text=True)
+        made = {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
+    # A bar that is missed fails the tests as well, and is among the rows; anything else is no measurement.
+    missed = any(r["error"] is None or r["error"] > r["bar"] for rows in made.values() for r in rows)
+    if not made or done.returncode and not missed:
+        why = f"not measured: {(done.stdout + done.stderr).strip().splitlines()[-1][:160]}"
+        report.missing("ltx: every stage against the reference", "relative error", None, "max", why)
+        return
+    forms = ("BF16", "F8_E4M3", "Q8_0", "Q6_K", "Q4_K")
+    for generation in sorted({name.split("-")[0] for name in made}):
+        models = {name: rows for name, rows in made.items() if name.startswith(f"{generation}-")}
+        rows = [r for rows in models.values() for r in rows]
+        # What is no number is written as null.
+        error = lambda r: float("inf") if r["error"] is None else r["error"]
+        for stage in dict.fromkeys(r["stage"] for r in rows):
+            of = [r for r in rows if r["stage"] == stage]
+            worst = max(of, key=lambda r: error(r) / r["bar"])
+            if stage in forms:
+                each = {t: max(error(r) for r in of if r["tensor"] == t) for t in dict.fromkeys(r["tensor"] for r in of)}
+                beside = ", ".join(f"{tensor} {value:.1e}" for tensor, value in each.items())
+                report.row(f"ltx {generation}: weights in {stage}, error over what the form allows", error(worst) / worst["bar"], "", 1.0, "max", beside)
+            else:
+                beside = f"{worst['tensor']}; the worst of {len(of)} tensors of {len(models)} models and layouts"
+                report.row(f"ltx {generation}: {stage}", error(worst), "relative error", worst["bar"], "max", beside)
+        for form in forms:
+            if not any(r["stage"] == form for r in rows):
+                why = "rows of the fixtures are shorter than its blocks: needs PICKUP_TORCH_PYTHON" if not torch else "no model of this generation has rows as long as its blocks"
+                report.missing(f"ltx {generation}: weights in {form}, error over what the form allows", "", 1.0, "max", why)
+    if not torch:
+        why = "needs torch, diffusers and transformers: set PICKUP_TORCH_PYTHON to a python that has them"
+        report.missing("ltx: models of other seeds and dimensions", "relative error", None, "max", why)
+
+
+def ltx_memory(report):
+    """A model four times as large as the memory it is granted."""
+    budget, bar = 2.0, 2.3
+    names = ("ltx: most memory of a step in 2 GiB, weights of 8 GiB", "ltx: time to the first step, weights of 8 GiB on disk")
+    with tempfile.TemporaryDirectory() as folder:
+        took, why = torch_bench("ltx_memory.py", "--step", RELEASE / "examples" / "step", "--folder", folder, "--budget", int(budget * 2**30))
+    if took is None:
+        report.missing(names[0], "GiB", bar, "max", why)
+        report.missing(names[1], "× reading the file", 1.3, "max", why)
+        return
+    report.row(names[0], took["highest_memory"] / 2**30, "GiB", bar, "max", f"VmHWM, mapped pages included; file {took['file'] / 2**30:.2f} GiB")
+    report.row(names[1], took["ratio"], "× reading the file", 1.3, "max", f"{took['first_step']:.1f} s; reading alone {took['reading']:.1f} s; CPU {took['cpu']:.1f} s; load of the machine {os.getloadavg()[0]:.0f}")
+
+
+def ltx_speed(report):
+    """The arithmetic beside PyTorch's, on the same random weights in the same run."""
     examples = RELEASE / "examples"
     step, why = torch_bench("ltx_step.py", "--step", examples / "step")
-    for key, kind in (("wall_ratio", "wall time"), ("cpu_ratio", "CPU time")):
+    for key, kind in (("wall", "wall time"), ("cpu", "CPU time")):
         name = f"ltx: one transformer step, 222 M parameters, 2,126 tokens, {kind}"
         if step is None:
             report.missing(name, "of PyTorch's", 1.0, "max", why)
         else:
-            report.row(name, step[key], "of PyTorch's", 1.0, "max", f"ours differs by {step['video_error']:.1e}")
+            beside = f"{step[f'our_{key}']:.1f} and {step[f'their_{key}']:.1f} s; ours differs by {step['video_error']:.1e}"
+            report.row(name, step[f"{key}_ratio"], "of PyTorch's", 1.0, "max", beside)
     decode, why = torch_bench("ltx_decode.py", "--decode", examples / "decode")
     for key, kind in (("wall_ratio", "wall time"), ("cpu_ratio", "CPU time")):
         name = f"ltx: VAE decode of 512×320×33, {kind}"
@@ -279,13 +345,37 @@ def ltx(report, _media):
             report.missing(name, "of PyTorch's", 1.1, "max", why)
         else:
             report.row(name, decode[key], "of PyTorch's", 1.1, "max", "medians in one run")
-    if decode is not None:
-        of = {int(frames): mib for frames, mib in decode["memory"].items()}
-        each = ", ".join(f"{frames} frames {mib} MiB" for frames, mib in decode["memory"].items())
-        report.row("ltx: VAE decode, most memory as frames grow fourfold", of[max(of)] / of[min(of)], "×", 1.1, "max", each)
+    names = ("ltx: VAE decode, most memory as frames grow fourfold", "ltx: VAE decode, memory taken over what it said", "ltx: VAE decode in half of that, tiled: memory over the budget")
+    if decode is None:
+        for name, bar in zip(names, (1.1, 1.0, 1.0)):
+            report.missing(name, "×", bar, "max", why)
+        return
+    of = {int(frames): mib for frames, mib in decode["memory"].items()}
+    mib = lambda size: f"{size / 2**20:.0f} MiB"
+    report.row(names[0], of[max(of)] / of[min(of)], "×", 1.1, "max", ", ".join(f"{frames} frames {size} MiB" for frames, size in of.items()))
+    report.row(names[1], decode["took"] / decode["estimate"], "×", 1.0, "max", f"{mib(decode['took'])} of {mib(decode['estimate'])}")
+    tiled = decode["tiled"]
+    report.row(names[2], tiled["took"] / tiled["budget"], "×", 1.0, "max", f"{mib(tiled['took'])} of {mib(tiled['budget'])}, {tiled['tiles']}")
 
 
-PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx)}
+def sheet(report, _media):
+    """The page of 200 takes in headless Chromium: its size, how fast it opens, and whether keys and network are as they should be."""
+    bars = (("megabytes", "sheet of 200 takes", "MB", 30.0), ("seconds", "sheet of 200 takes: open", "s", 1.0))
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        try:
+            subprocess.run([sys.executable, str(BENCH / "sheet.py"), "--program", str(PICKUP), "--json", out.name], check=True, capture_output=True, text=True)
+            rows = json.loads(Path(out.name).read_text())
+        except (OSError, subprocess.CalledProcessError, ValueError) as e:
+            why = (getattr(e, "stderr", "") or str(e)).strip().splitlines()[-1][:160]
+            for _, name, unit, bar in bars:
+                report.missing(name, unit, bar, "max", f"not measured: {why}; it needs chromium")
+            return
+    for key, name, unit, bar in bars:
+        report.row(name, rows[key], unit, bar)
+    report.row("sheet of 200 takes: keys that do nothing, requests, unread sounds", len(rows["wrong"]), "", 0, "max", "; ".join(rows["wrong"]))
+
+
+PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx, sheet)}
 
 
 def main():

@@ -102,7 +102,7 @@ class Job(object):
     def make(self, settings, executable, tell, seed=0, takes=1):
         """Makes takes and remembers for each how the next one is made."""
         made = program.run(executable, self.arguments(settings, seed, takes), tell)
-        record = {k: v for k, v in self.__dict__.items()}
+        record = dict(self.__dict__)
         with open(os.path.join(self.folder, RECORD), "w", encoding="utf-8") as file:
             json.dump(record, file, indent=2, ensure_ascii=False)
         index = os.path.join(os.path.dirname(self.folder), "by-take")

@@ -44,6 +44,22 @@ class Take(object):
         return os.path.join(self.folder, "sound.wav") if self.samples else None
 
 
+def choose(program, take, project, shot, takes_dir=None):
+    """Says that a project uses a take for a shot, so that `pickup takes gc` never removes it. Gives what went wrong, or nothing."""
+    command = [program, "takes", "choose", take.id, "--project", project, "--shot", shot] + (["--takes-dir", takes_dir] if takes_dir else [])
+    try:
+        job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **_quietly())
+    except OSError as why:
+        return str(why)
+    said = job.communicate()[1].decode("utf-8", "replace").strip()
+    return "" if job.returncode == 0 else said or "it ended with %d" % job.returncode
+
+
+def _quietly():
+    """On Windows a console window would open over the editor: CREATE_NO_WINDOW."""
+    return {"creationflags": 0x08000000} if os.name == "nt" else {}
+
+
 def _drain(stream, into):
     for line in stream:
         into.append(line)
@@ -53,10 +69,8 @@ def _drain(stream, into):
 def run(program, arguments, tell):
     """Runs one command to its end and gives its takes. `tell(words, share)` hears the progress; share is None or 0 to 1."""
     command = [program] + [str(a) for a in arguments] + ["--json"]
-    # On Windows a console window would open over the editor.
-    flags = {"creationflags": 0x08000000} if os.name == "nt" else {}
     try:
-        job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **flags)
+        job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **_quietly())
     except OSError as why:
         raise Failure("%s cannot be started: %s" % (program, why), "run the installer of the scripts again, with --program")
     said, takes, fault = [], [], None

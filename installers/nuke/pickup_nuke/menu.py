@@ -34,6 +34,11 @@ def _fill_gap():
         del window
 
 
+def _check():
+    from . import check
+    return check.report()
+
+
 def install():
     """Adds the menu to Nuke; Fill gap only where there are sequences."""
     from . import nodes
@@ -42,3 +47,4 @@ def install():
     bar.addCommand("Bring in the take", _told(nodes.bring_in))
     if nuke.env.get("studio") or nuke.env.get("hiero"):
         bar.addCommand("Fill gap at playhead", _told(_fill_gap))
+        bar.addCommand("Check Pickup", _told(_check))

@@ -4,6 +4,7 @@ import hiero.core
 import hiero.ui
 
 from pickup_host import Failure, clock, cuts, job, markers, settings as host_settings
+from pickup_host.program import choose
 
 from . import handles
 
@@ -67,12 +68,12 @@ def one_set_up(before, after):
     return before is not None and after is not None and before.source().mediaSource().fileinfos()[0].filename() == after.source().mediaSource().fileinfos()[0].filename()
 
 
-def fill_gap(tell, settings=None, sequence=None):
-    """Fills the hole under the playhead. Gives the new items, picture first. Whatever fails, the sequence is as it was."""
+def fill_gap(tell, settings=None, sequence=None, at=None):
+    """Fills the hole under the playhead, or at a frame. Gives the new items, picture first. Whatever fails, the sequence is as it was."""
     values = host_settings.load() if settings is None else settings
     program = host_settings.program(values)
     line = Sequence(sequence)
-    at = line.playhead()
+    at = line.playhead() if at is None else at
     span = next((h for h in line.holes() if h[0] <= at < h[1]), None)
     if span is None:
         raise Failure("there is no hole under the playhead", "put the playhead into a hole")
@@ -104,7 +105,13 @@ def fill_gap(tell, settings=None, sequence=None):
                 work.sides[name]["sound"] = wave
     takes = work.make(values, program, tell, int(values.get("seed", 0)), int(values["takes"]))
     tell("placing", None)
-    return Placing(line).place(takes, span)
+    made = Placing(line).place(takes, span)
+    # What is on a timeline must not be cleared away.
+    shot = "%s at %s" % (line.sequence.name(), clock.timecode(work.span[0], line.rate, line.drop))
+    wrong = choose(program, takes[0], line.sequence.project().name(), shot, values.get("takes_dir"))
+    if wrong:
+        tell("the store was not told that this take is in use (%s): pin it" % wrong, None)
+    return made
 
 
 class Placing(object):

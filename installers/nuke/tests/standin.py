@@ -86,12 +86,16 @@ class Nuke(types.ModuleType):
     def __init__(self):
         types.ModuleType.__init__(self, "nuke")
         self.made, self.selected, self.plugin, self.messages = [], [], True, []
+        self.NUKE_VERSION_STRING = "0.0 (stand-in)"
         self.nodes = Nodes(self)
         self.env = {"studio": True}
         self._root = Root("Root", colorManagement="Nuke", workingSpaceLUT="scene_linear")
 
     def root(self):
         return self._root
+
+    def allNodes(self):
+        return list(self.made)
 
     def selectedNodes(self):
         return list(self.selected)
@@ -271,29 +275,56 @@ class Project(object):
     def __init__(self):
         self.bin = Bin()
 
+    def name(self):
+        return "the film"
+
     def clipsBin(self):
         return self.bin
+
+    def close(self):
+        self.closed = True
 
     def beginUndo(self, name):
         return Undo()
 
 
 class Form(object):
+    def __init__(self, width=96, height=54, aspect=1.0, name=""):
+        self.size = (width, height)
+
     def width(self):
-        return 96
+        return self.size[0]
 
     def height(self):
-        return 54
+        return self.size[1]
 
 
 class Rate(object):
+    @staticmethod
+    def fromString(text):
+        assert text == "25"
+        return Rate()
+
     def toRational(self):
         return (25, 1)
 
 
 class Sequence(object):
-    def __init__(self):
-        self.video, self.audio, self.marks, self._project = [Track("Video 1")], [Track("Audio 1")], [], Project()
+    def __init__(self, name="the cut"):
+        self._name = name
+        self.video, self.audio, self.marks, self._project = [], [], [], Project()
+
+    def setFramerate(self, rate):
+        assert isinstance(rate, Rate)
+
+    def setTimecodeStart(self, frame):
+        assert frame == 90000
+
+    def setFormat(self, form):
+        assert (form.width(), form.height()) == (96, 54)
+
+    def name(self):
+        return self._name
 
     def framerate(self):
         return Rate()
@@ -348,6 +379,7 @@ def install():
     for thing in (MediaSource, Clip, VideoTrack, AudioTrack):
         setattr(core, thing.__name__, thing)
     core.BinItem = lambda clip: clip
+    core.Sequence, core.Format, core.TimeBase, core.newProject = Sequence, Form, Rate, Project
     ui.activeSequence = lambda: None
     ui.currentViewer = lambda: None
     hiero.core, hiero.ui = core, ui

@@ -16,7 +16,7 @@ import standin
 nuke, ui = standin.install()
 
 from pickup_host import Failure, footage
-from pickup_nuke import nodes, sequence
+from pickup_nuke import check, nodes, sequence
 
 
 class Scene(unittest.TestCase):
@@ -34,7 +34,10 @@ class Scene(unittest.TestCase):
         shutil.rmtree(cls.folder)
 
     def setUp(self):
+        nuke.made = []
         self.cut = standin.Sequence()
+        self.cut.addTrack(standin.VideoTrack("Video 1"))
+        self.cut.addTrack(standin.AudioTrack("Audio 1"))
         for path, start, end, offset in ((self.a, 0, 40, 0), (self.a, 50, 90, 50), (self.b, 90, 120, 0)):
             clip = standin.Clip(standin.MediaSource(path))
             self.cut.video[0].addItem(standin.TrackItem(clip.name(), clip, (start, end - 1, offset, offset + end - start - 1)))
@@ -64,6 +67,7 @@ class Cut(Scene):
         # Numbered by record frame: the sequence begins at 01:00:00:00.
         self.assertEqual(picture.source().mediaSource().first, 90040)
         self.assertEqual(sequence.Sequence().holes(), [])
+        self.assertFalse([w for w in self.said if "not told" in w])
 
     def test_what_the_host_refuses_is_undone(self):
         before = self.state()
@@ -95,6 +99,12 @@ class Cut(Scene):
         # Its sound is still there, so none is made; handles of the insert stay outside the span.
         self.assertEqual(picture.times, (40, 89, 24, 73))
         self.assertEqual(len(self.cut.audio), 1)
+
+    def test_the_check_of_the_real_host_passes_here(self):
+        path = os.path.join(self.folder, "report.txt")
+        self.assertTrue(check.report(self.settings, path))
+        with open(path) as file:
+            self.assertIn("all is well", file.read())
 
     def test_no_hole_no_shot(self):
         ui.currentViewer = lambda: standin.Viewer(10)
@@ -130,7 +140,6 @@ class Graph(Scene):
         self.assertTrue(os.path.exists(read["file"].value() % 90040))
         self.assertEqual(sound["begintime"].value(), 1.6)
         self.assertTrue(os.path.exists(sound["file"].value()))
-        nuke.made = []
 
 
 class Install(unittest.TestCase):

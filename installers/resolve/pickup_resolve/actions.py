@@ -109,6 +109,7 @@ class Session(object):
                 placing.remove(sound)
             if sounds and shown.sound:
                 self._put_sound(placing, shown, int(span[0]))
+            self._use(shown, int(span[0]))
             self.tell("take %d, seed %d" % (index, shown.seed), None)
             return [item]
 
@@ -156,8 +157,17 @@ class Session(object):
         except BaseException:
             placing.undo_all()
             raise
+        self._use(takes[0], span[0])
         self.tell("done: take %s" % takes[0].id, None)
         return item
+
+    def _use(self, take, start):
+        """Tells the store that this project uses the take: what is on a timeline must not be cleared away."""
+        line = self.line
+        shot = "%s at %s" % (ask(line.timeline, "GetName"), line.timecode(start))
+        wrong = program.choose(self.program, take, ask(line.project, "GetName") or "default", shot, self.settings.get("takes_dir"))
+        if wrong:
+            self.tell("the store was not told that this take is in use (%s): pin it" % wrong, None)
 
     def _put_sound(self, placing, take, record):
         span = (record, record + take.frames)

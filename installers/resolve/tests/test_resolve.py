@@ -1,5 +1,6 @@
 """The scripts for Resolve against the stand-in, with the real program. PICKUP_PROGRAM names it."""
 
+import json
 import os
 import shutil
 import sys
@@ -157,6 +158,21 @@ class Details(Base):
         item = scene.session(takes=3).fill_gap()[0]
         self.assertEqual([(t[1], t[2]) for t in item.takes], [(0, 10)] * 3)
         self.assertEqual(len({t[0].path for t in item.takes}), 3)
+
+    def test_the_store_knows_which_take_is_in_use(self):
+        scene = self.scene()
+        scene.at(44)
+        scene.session().fill_gap()
+        scene.at(44)
+        scene.session().next_take()
+        folder = os.path.join(self.folder, "takes", "choices")
+        choices = []
+        for name in [n for n in os.listdir(folder) if n.endswith(".json")]:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                choices.append(json.load(file))
+        shown = os.path.basename(os.path.dirname(os.path.dirname(scene.found("video", (40, 50))[0].fact("File Path"))))
+        self.assertEqual(len(choices), 1)
+        self.assertEqual(choices[0]["shots"], {"Pickup check at 01:00:01:15": shown})
 
     def test_playhead_and_page_come_back_from_fairlight(self):
         scene = self.scene()

@@ -5,7 +5,8 @@
 //! ```
 //! `vae.in` is the raw latent, `[1, channels, frames, height, width]`; with `vae.out` beside it the pictures are compared. With
 //! `--frames` the latent is repeated in time until it makes so many pictures. Prints JSON: seconds of the median decode (wall, cpu),
-//! most memory of the process so far (VmHWM, bytes), tiles if any, relative error if compared.
+//! memory of the process before and the most so far (VmRSS, VmHWM, bytes), what the decoder says that it takes without tiles (estimate),
+//! tiles if any, relative error if compared.
 #![allow(missing_docs)]
 
 use std::path::PathBuf;
@@ -81,6 +82,7 @@ fn run(arguments: &Arguments) -> Result<String> {
     }
     let (frames, height, width, _) = latent.dims4()?;
     let tiling = decoder.tiling([frames, height, width], arguments.budget);
+    let resident = status("VmRSS:").map(|kib| kib * 1024);
     let (mut walls, mut cpus, mut sums, mut pictures) = (Vec::new(), Vec::new(), [0.0f64; 2], 0);
     for _ in 0..arguments.repeat {
         let mut at = 0;
@@ -108,7 +110,7 @@ fn run(arguments: &Arguments) -> Result<String> {
     let report = serde_json::json!({
         "wall": median(walls), "cpu": median(cpus), "vmhwm": status("VmHWM:").map(|kib| kib * 1024), "pictures": pictures,
         "tiles": tiling.tiles.map(|t| format!("{t:?}")), "error": want.map(|_| (sums[0] / sums[1]).sqrt()),
-        "estimate": decoder.memory(height, width),
+        "estimate": decoder.memory(height, width), "resident": resident,
     });
     Ok(report.to_string())
 }

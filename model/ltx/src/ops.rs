@@ -20,6 +20,12 @@ pub mod shuffle;
 pub mod slices;
 pub mod wide;
 
+/// Whether all values are numbers: neither NaN nor infinite.
+pub fn is_sound(x: &candle_core::Tensor) -> candle_core::Result<bool> {
+    // One value that is none makes the sum none.
+    Ok(x.to_dtype(candle_core::DType::F32)?.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -31,6 +37,17 @@ mod tests {
 
     fn wave(shape: (usize, usize), rate: f32) -> Tensor {
         Tensor::from_vec((0..shape.0 * shape.1).map(|i| (i as f32 * rate).sin()).collect(), shape, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn one_value_that_is_no_number_is_seen() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut values = vec![1.0f32; 1000];
+            let sound = |values: &[f32]| super::is_sound(&Tensor::new(values, &Device::Cpu).unwrap()).unwrap();
+            assert!(sound(&values));
+            values[777] = wrong;
+            assert!(!sound(&values));
+        }
     }
 
     #[test]

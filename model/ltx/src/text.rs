@@ -18,9 +18,10 @@ pub mod rotary;
 
 use candle_core::Tensor;
 
-use crate::checkpoint::{Checkpoint, Matrix, Part, Place};
+use crate::checkpoint::{Checkpoint, Matrix, Part, Place, Weights};
 use crate::error::{Error, Result};
 use crate::lora::Adapter;
+use crate::ops::is_sound;
 use crate::ops::linear::Linear;
 use config::GemmaConfig;
 use connector::{Connector, Modality};
@@ -40,8 +41,8 @@ pub struct TextContext {
     pub audio: Tensor,
     /// Tokens of the prompt that were read, the leading `<bos>` among them.
     pub tokens: usize,
-    /// Tokens at the end of the prompt for which there was no room.
-    pub dropped: usize,
+    /// The end of the prompt, for which there was no room; mostly empty.
+    pub unread: String,
 }
 
 /// The text part of a checkpoint. Its matrices stay in their files.
@@ -55,6 +56,8 @@ pub struct TextEncoder {
     length: usize,
     place: Place,
     streamed: bool,
+    /// Everything that it was loaded from.
+    weights: [Weights; 3],
 }
 
 impl TextEncoder {
@@ -72,7 +75,9 @@ impl TextEncoder {
         let features = Features::load(&projection, &section, config.layers.len() + 1, config.hidden, [video.width(), audio.width()])?;
         let prompts = Prompts::read(checkpoint.tokenizer()?, &config)?;
         let length = LONGEST.min(config.positions);
-        let encoder = Self { prompts, gemma: Gemma::load(&gemma, config)?, features, video, audio, length, place: place.clone(), streamed };
+        let model = Gemma::load(&gemma, config)?;
+        let weights = [gemma, projection, connectors];
+        let encoder = Self { prompts, gemma: model, features, video, audio, length, place: place.clone(), streamed, weights };
         encoder.with_length(length)
     }
 
@@ -95,17 +100,21 @@ impl TextEncoder {
     }
 
     /// A prompt's contexts. `cancel` is asked before every layer.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where a weight is no number, found out by the result.
     pub fn encode(&self, prompt: &str, cancel: &dyn Fn() -> bool) -> Result<TextContext> {
         let prompt = self.prompts.tokens(prompt, self.length)?;
         let mut states = self.features.states(prompt.tokens.len());
         self.gemma.run(&prompt.tokens, &self.run(cancel), &mut |index, state| states.put(index, state))?;
         let [video, audio] = states.project(&self.run(cancel))?;
-        Ok(TextContext {
-            video: self.video.forward(&video, self.length, &self.run(cancel))?,
-            audio: self.audio.forward(&audio, self.length, &self.run(cancel))?,
-            tokens: prompt.tokens.len(),
-            dropped: prompt.dropped,
-        })
+        let video = self.video.forward(&video, self.length, &self.run(cancel))?;
+        let audio = self.audio.forward(&audio, self.length, &self.run(cancel))?;
+        if !(is_sound(&video)? && is_sound(&audio)?) {
+            let found = self.weights.iter().find_map(Weights::unsound);
+            return Err(found.unwrap_or_else(|| Error::Broken("the text encoder gives values that are no numbers".into())));
+        }
+        Ok(TextContext { video, audio, tokens: prompt.tokens.len(), unread: prompt.unread })
     }
 
     /// A prompt's tokens.
@@ -171,7 +180,7 @@ pub(crate) struct Dense {
 
 impl Dense {
     /// `weight` `[outputs, inputs]` and, where the configuration has one, `bias` under a place.
-    pub fn load(weights: &crate::checkpoint::Weights, inputs: usize, outputs: usize, bias: bool) -> Result<Self> {
+    pub fn load(weights: &Weights, inputs: usize, outputs: usize, bias: bool) -> Result<Self> {
         let matrix = weights.matrix("weight", &[outputs, inputs])?;
         let bias = bias.then(|| weights.values("bias", &[outputs])).transpose()?;
         Ok(Self { matrix, bias, adapters: weights.adapters().to_vec() })

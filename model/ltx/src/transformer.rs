@@ -15,6 +15,7 @@ use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{Checkpoint, Part, Place, Weights};
 use crate::error::{Error, Result};
+use crate::ops::is_sound;
 use crate::ops::linear::{Linear, Then};
 use crate::ops::norm::{Index, Norm, Rows, modulate};
 use crate::ops::rope::Rope;
@@ -51,6 +52,8 @@ pub struct Transformer {
     blocks: Vec<Block>,
     reader: Reader,
     ropes: Mutex<Vec<(Key, Arc<Rope>)>>,
+    /// Everything that it was loaded from.
+    weights: Weights,
 }
 
 /// Positions a rope was made for, and which of them: pointers to the same positions are the same rope.
@@ -147,6 +150,7 @@ impl Transformer {
             reader,
             ropes: Mutex::new(Vec::new()),
             config,
+            weights,
         })
     }
 
@@ -161,6 +165,9 @@ impl Transformer {
     }
 
     /// The velocity of every pass. All passes go through a block while it is at hand.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where a weight is no number, found out by the result.
     pub fn forward(&self, passes: &[Pass]) -> Result<Vec<Velocity>> {
         self.forward_watched(passes, &mut |_| Ok(()))
     }
@@ -180,10 +187,24 @@ impl Transformer {
             }
             Ok(())
         })?;
-        running
-            .into_iter()
-            .map(|(video, audio)| Ok(Velocity { video: self.leave(&self.video, video)?, audio: self.leave(&self.audio, audio)? }))
-            .collect()
+        let leave = |(video, audio)| Ok(Velocity { video: self.leave(&self.video, video)?, audio: self.leave(&self.audio, audio)? });
+        let velocities = running.into_iter().map(leave).collect::<Result<Vec<_>>>()?;
+        velocities.iter().zip(passes).try_for_each(|(velocity, pass)| self.check(velocity, pass))?;
+        Ok(velocities)
+    }
+
+    /// Whether a result is made of numbers; else which weight is not, unless it was the question.
+    fn check(&self, velocity: &Velocity, pass: &Pass) -> Result<()> {
+        if is_sound(&velocity.video)? && is_sound(&velocity.audio)? {
+            return Ok(());
+        }
+        let asked = [&pass.video.tokens, &pass.video.context, &pass.audio.tokens, &pass.audio.context];
+        let mut asked_in_numbers = true;
+        for tensor in asked {
+            asked_in_numbers &= is_sound(tensor)?;
+        }
+        let found = if asked_in_numbers { self.weights.unsound() } else { None };
+        Err(found.unwrap_or_else(|| Error::Broken("the transformer gives values that are no numbers".into())))
     }
 
     fn enter(&self, pass: &Pass) -> Result<(Running, Running)> {

@@ -145,7 +145,7 @@ fn both_layouts_give_the_formulas_seconds() {
         let values: Vec<f32> = rows.concat().iter().map(|v| *v as f32).collect();
         Tensor::from_vec(values, (rows.len(), rows[0].len()), &Device::Cpu).unwrap()
     };
-    let context = TextContext { video: tensor(&video), audio: tensor(&audio), tokens: 5, dropped: 0 };
+    let context = TextContext { video: tensor(&video), audio: tensor(&audio), tokens: 5, unread: String::new() };
     let want = head.seconds(&video, &audio);
     for file in [published, diffusers] {
         let whole = fixture("ltx-2.5/original/ltx-tiny-2.5.safetensors");

@@ -88,6 +88,9 @@ pub fn fill(gap: &Gap<'_>, options: &Options) -> Result<Made, Error> {
         make(gap, &sides, &heard, &spectrum, &mut notes)
     };
     made.iter_mut().enumerate().for_each(|(c, channel)| sides.join(c, channel, gap.samples));
+    if let Some(ceiling) = sides.ceiling() {
+        made.iter_mut().flatten().for_each(|s| *s = s.clamp(-ceiling, ceiling));
+    }
     let figures = figures(&made, &sides, &spectrum);
     let sound = Sound::new(RATE, made)?;
     let loudness = integrated_loudness(&sound).map(|value| figure("loudness", value, "LUFS"));
@@ -185,6 +188,13 @@ impl Sides {
         [&self.before, &self.after].into_iter().flatten().filter(|s| !s.is_silent()).collect()
     }
 
+    /// What a recorder cut off has no peaks, but what is made of it has: held where the neighbours are held, it sounds as they do.
+    fn ceiling(&self) -> Option<f32> {
+        let heard = self.heard();
+        let clipped = heard.iter().any(|s| s.neighbour.clipped.iter().any(|c| *c));
+        clipped.then(|| heard.iter().map(|s| s.neighbour.peak()).fold(0.0, f32::max))
+    }
+
     /// What was found on them that the editor should know.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -205,10 +215,11 @@ impl Sides {
         let mut notes = Vec::new();
         for (side, place) in [(&self.before, "before"), (&self.after, "after")] {
             let Some(side) = side else { continue };
-            if !side.over_floor && side.knocks > 0 {
-                let n = side.knocks;
-                let what = if n == 1 { "a single knock or step".to_owned() } else { format!("{n} knocks or steps") };
-                notes.push(format!("{what} {place} the hole were taken for events and left out"));
+            if !side.over_floor && side.events > 0 {
+                notes.push(match side.events {
+                    1 => format!("one sound {place} the hole comes and goes, as a step or a word does, and was left out"),
+                    n => format!("{n} sounds {place} the hole come and go, as steps or words do, and were left out"),
+                });
             }
         }
         notes

@@ -1,8 +1,8 @@
 //! Sound for a hole in the cut: loudness, resampling, room tone, ambience and joins.
 //!
 //! [`ambience`] takes what stands before and after a hole and makes the sound in between. In order: the neighbours are brought
-//! to 48 kHz and to the channels that are asked for ([`conform`]); offset, broken and clipped samples are found; it is measured
-//! whether voices stand over a floor (then room tone is made from the floor) or the sound is an ambience (then it is made from
+//! to 48 kHz and to the channels that are asked for ([`conform`]); offset, broken and clipped samples are found, and so are events,
+//! which are left out; it is measured whether voices stand over a floor (then room tone is made from the floor) or the sound is an ambience (then it is made from
 //! grains of both sides); the result is held to a level that glides, third-octave by third-octave, from the one side to the
 //! other; and its ends are bent so that they continue the neighbours' waveforms. The neighbours themselves are never touched:
 //! the first made sample follows the last of `before`, the last made sample precedes the first of `after`. [`fill`] does the
@@ -27,11 +27,11 @@
 mod ambience;
 mod channels;
 mod error;
+mod events;
 mod floor;
 mod grains;
 mod joins;
 mod key;
-mod knocks;
 mod loudness;
 mod measure;
 mod music;

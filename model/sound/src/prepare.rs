@@ -68,6 +68,12 @@ impl Neighbour {
         self.channels[0].len()
     }
 
+    /// The largest sample, offset included.
+    pub fn peak(&self) -> f32 {
+        let channels = self.channels.iter().zip(&self.offset);
+        channels.flat_map(|(c, offset)| c.iter().map(move |s| (s + offset).abs())).fold(0.0, f32::max)
+    }
+
     /// True when every sample of every channel is 0.
     pub fn is_silent(&self) -> bool {
         self.channels.iter().flatten().all(|s| *s == 0.0)

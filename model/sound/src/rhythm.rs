@@ -23,6 +23,10 @@ const MAYBE_FASTER: f64 = 0.55;
 const MAYBE_SLOWER: f64 = 1.3;
 /// Periodicity (normalised autocorrelation) below which there is no tempo to be sure of.
 const PERIODIC: f64 = 0.3;
+/// From beat to beat the period may differ in the mean by this much, relative, or by this many frames: footsteps come less evenly.
+const EVEN: (f64, f64) = (0.025, 0.8);
+/// Slower than this, in beats per minute, a pulse is as likely the bars of something faster.
+const SLOWEST_SURE: f64 = 55.0;
 /// Beats that must fit into what is heard before a tempo can be sure.
 const BEATS: f64 = 8.0;
 /// Both halves must agree with the whole within this, relative.
@@ -133,6 +137,7 @@ fn period(onsets: &[f64]) -> Option<(f64, f64)> {
             lag = peak(&correlation, far, 1.5)? / multiple;
         }
     }
+    clear &= 60.0 * FRAMES_PER_SECOND / lag >= SLOWEST_SURE;
     Some((lag, if clear { strength.clamp(0.0, 1.0) } else { 0.0 }))
 }
 
@@ -169,20 +174,27 @@ fn track_beats(onsets: &[f64], period: f64) -> Vec<usize> {
 /// looked for. `None` where there is too little sound to say anything.
 pub(crate) fn tempo(track: &[PerBand], given: Option<f64>) -> Option<Estimate<Tempo>> {
     let onsets = onsets(track);
-    let (lag, confidence, sure) = if let Some(bpm) = given {
-        (60.0 * FRAMES_PER_SECOND / bpm, 1.0, true)
-    } else {
-        let (lag, strength) = period(&onsets)?;
-        let enough = onsets.len() as f64 >= BEATS * lag;
-        let half = onsets.len() / 2;
-        let agrees = |part: &[f64]| period(part).is_some_and(|(l, _)| (l / lag - 1.0).abs() < AGREEMENT);
-        let steady = agrees(&onsets[..half]) && agrees(&onsets[half..]);
-        let confidence = if enough && steady { strength } else { strength.min(0.5 * PERIODIC) };
-        (lag, confidence, confidence >= PERIODIC)
-    };
     // An onset shows when it enters a frame's better half.
-    let beats = track_beats(&onsets, lag).into_iter().map(|i| i * HOP + FRAME / 2).collect();
-    Some(Estimate { value: Tempo { bpm: 60.0 * FRAMES_PER_SECOND / lag, beats }, confidence, sure })
+    let at = |beats: Vec<usize>| beats.into_iter().map(|i| i * HOP + FRAME / 2).collect();
+    if let Some(bpm) = given {
+        let beats = at(track_beats(&onsets, 60.0 * FRAMES_PER_SECOND / bpm));
+        return Some(Estimate { value: Tempo { bpm, beats }, confidence: 1.0, sure: true });
+    }
+    let (lag, strength) = period(&onsets)?;
+    let beats = track_beats(&onsets, lag);
+    let enough = onsets.len() as f64 >= BEATS * lag;
+    let half = onsets.len() / 2;
+    let agrees = |part: &[f64]| period(part).is_some_and(|(l, _)| (l / lag - 1.0).abs() < AGREEMENT);
+    let steady = is_even(&beats, lag) && agrees(&onsets[..half]) && agrees(&onsets[half..]);
+    let confidence = if enough && steady { strength } else { strength.min(0.5 * PERIODIC) };
+    let value = Tempo { bpm: 60.0 * FRAMES_PER_SECOND / lag, beats: at(beats) };
+    Some(Estimate { value, confidence, sure: confidence >= PERIODIC })
+}
+
+/// Whether beats keep their distance, in frames.
+fn is_even(beats: &[usize], period: f64) -> bool {
+    let strays: f64 = beats.windows(2).map(|w| ((w[1] - w[0]) as f64 - period).abs()).sum();
+    strays <= (EVEN.0 * period).max(EVEN.1) * beats.len().saturating_sub(1) as f64
 }
 
 #[cfg(test)]
@@ -191,6 +203,18 @@ mod tests {
     use super::*;
     use crate::random::Random;
     use crate::spectrum::Spectrum;
+
+    /// A strike at each of the times, in seconds, over 22 s.
+    fn strikes(times: impl Iterator<Item = f64>) -> Vec<f32> {
+        let mut r = Random::new(2, 2);
+        let mut x: Vec<f32> = (0..22 * RATE as usize).map(|_| r.between(-0.003, 0.003) as f32).collect();
+        for at in times {
+            for (i, s) in x.iter_mut().skip((at * f64::from(RATE)) as usize).take(4_000).enumerate() {
+                *s += (0.5 * (-(i as f64) / 900.0).exp() * r.between(-1.0, 1.0)) as f32;
+            }
+        }
+        x
+    }
 
     fn clicks(bpm: f64, seconds: usize, noise: f64) -> Vec<f32> {
         let mut r = Random::new(2, 2);
@@ -208,7 +232,7 @@ mod tests {
 
     #[test]
     fn clicks_have_their_tempo_and_their_beats() {
-        for bpm in [50.0, 60.0, 72.0, 90.0, 100.0, 117.3, 120.0, 140.0, 174.0, 200.0] {
+        for bpm in [56.0, 60.0, 72.0, 90.0, 100.0, 117.3, 120.0, 140.0, 174.0, 200.0] {
             let found = tempo(&Spectrum::new().track(&clicks(bpm, 14, 0.003)), None).unwrap();
             assert!(found.sure && (found.value.bpm / bpm - 1.0).abs() < 0.01, "{bpm}: {} {}", found.value.bpm, found.confidence);
             let period = 60.0 / bpm * f64::from(RATE);
@@ -228,6 +252,13 @@ mod tests {
         let mut wandering = clicks(80.0, 6, 0.003);
         wandering.extend(clicks(95.0, 6, 0.003));
         assert!(tempo(&s.track(&wandering), None).is_none_or(|t| !t.sure));
+        // Bars of something four times as fast, as likely as slow beats.
+        assert!(tempo(&s.track(&clicks(42.0, 20, 0.003)), None).is_none_or(|t| !t.sure));
+        let steps = strikes((0..40).scan((0.0, Random::new(3, 3)), |(at, r), _| {
+            *at += 0.55 * (1.0 + r.between(-0.1, 0.1));
+            Some(*at)
+        }));
+        assert!(tempo(&s.track(&steps), None).is_none_or(|t| !t.sure));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::grains::{self, Material};
 use crate::prepare::{CELL, Edge, Neighbour};
 use crate::shape::{EDGE, Level, level};
 use crate::spectrum::{self, FRAME, HOP, PerBand, Spectrum, db, mean};
-use crate::{Error, RATE, knocks, voice};
+use crate::{Error, RATE, events, voice};
 
 /// A side needs this much material of its own to be cut into grains while the other side is under voices, in samples.
 const ENOUGH: usize = RATE as usize * 3 / 2;
@@ -20,12 +20,16 @@ const FOLLOW_FLOOR: (f32, f32) = (-3.0, 1.0);
 /// Foreground is held off by this many samples before and after: the attack and the room's answer belong to it.
 const GUARD: (usize, usize) = (RATE as usize / 20, RATE as usize / 8);
 
+/// Voices are left out as events are where this share of the neighbour is free of both, three quarters of a second of it on end.
+const FREE: f32 = 0.5;
+const RUN: usize = RATE as usize * 3 / 4;
+
 /// A neighbour, measured.
 pub(crate) struct Side {
     pub neighbour: Neighbour,
-    /// How many knocks and steps were left out.
-    pub knocks: usize,
-    /// Cells of [`CELL`] samples that belong to knocks and single voiced sounds.
+    /// How many events were left out.
+    pub events: usize,
+    /// Cells of [`CELL`] samples that belong to events and single voiced sounds.
     foreground: Vec<bool>,
     edge: Edge,
     /// Whether only its floor is of use: voices stand over it, or the user says so.
@@ -44,14 +48,20 @@ impl Side {
         let tracks: Vec<Vec<PerBand>> = neighbour.channels.iter().map(|c| spectrum.track(c)).collect();
         let count = tracks.first().map_or(0, Vec::len);
         let together = together(&tracks);
-        let over_floor = floor.unwrap_or_else(|| voices.are_dialogue() || voice::is_syllabic(&together));
-        let knocks = knocks::find(&together);
+        let mut events: Vec<(usize, usize)> =
+            tracks.iter().flat_map(|t| events::find(t)).map(|(from, len)| (from * HOP, len * HOP)).collect();
         let mut foreground = vec![false; neighbour.len().div_ceil(CELL)];
-        for (from, len) in knocks.iter().map(|(from, len)| (from * HOP, len * HOP)).chain(voices.stretches.iter().copied()) {
+        for (from, len) in events.iter().chain(&voices.stretches) {
             let cells = foreground.len();
             let end = (from + len + GUARD.1).div_ceil(CELL).min(cells);
             foreground[(from.saturating_sub(GUARD.0) / CELL).min(end)..end].fill(true);
         }
+        merge(&mut events);
+        // A call or a word in a clear ambience is an event like another; where voices leave little free, only the floor is of use.
+        let calm: Vec<bool> = foreground.iter().map(|f| !f).collect();
+        let free =
+            calm.iter().filter(|c| **c).count() as f32 >= FREE * calm.len() as f32 && grains::longest_run(&calm, neighbour.len()) >= RUN;
+        let over_floor = floor.unwrap_or_else(|| !free && (voices.are_dialogue() || voice::is_syllabic(&together)));
         let frames = if over_floor {
             floor::quiet_frames(&together)
         } else {
@@ -62,7 +72,7 @@ impl Side {
             let clear: Vec<usize> = (0..count).filter(clear).collect();
             if clear.is_empty() { (0..count).collect() } else { clear }
         };
-        Ok(Self { neighbour, knocks: knocks.len(), foreground, edge, over_floor, tracks, frames })
+        Ok(Self { neighbour, events: events.len(), foreground, edge, over_floor, tracks, frames })
     }
 
     pub fn is_silent(&self) -> bool {
@@ -155,6 +165,18 @@ impl Side {
     fn chosen(&self, channel: usize) -> Vec<PerBand> {
         self.frames.iter().filter_map(|i| self.tracks[channel].get(*i).copied()).collect()
     }
+}
+
+/// Stretches in time order, those that touch as one: what several channels hear is one event.
+fn merge(stretches: &mut Vec<(usize, usize)>) {
+    stretches.sort_unstable();
+    stretches.dedup_by(|next, last| {
+        let touches = next.0 <= last.0 + last.1;
+        if touches {
+            last.1 = last.1.max(next.0 + next.1 - last.0);
+        }
+        touches
+    });
 }
 
 /// Band powers of all channels together.

@@ -167,7 +167,17 @@ fn voices_and_steps_are_not_carried_into_the_hole() {
             walked[9_000 + step as usize * 29_000 + i] += 0.3 * h * (-(i as f32) / 1_200.0).exp();
         }
     }
-    for (name, x) in [("voices", spoken), ("steps", walked)] {
+    let mut rung = floor.clone();
+    for (i, s) in rung[100_000..150_000].iter_mut().enumerate() {
+        let t = i as f32 / RATE as f32;
+        *s += 0.15 * ((std::f32::consts::TAU * 1_400.0 * t).sin() + (std::f32::consts::TAU * 2_100.0 * t).sin()) * (t / 0.01).min(1.0);
+    }
+    let mut shouted = floor.clone();
+    for (i, s) in shouted.iter_mut().enumerate().skip(5 * RATE + 30_000) {
+        // Up to the very edge of the hole.
+        *s += 0.2 * ((i % 300) as f32 / 150.0 - 1.0);
+    }
+    for (name, x) in [("voices", spoken), ("steps", walked), ("telephone", rung), ("shout", shouted)] {
         let made = ambience(Some(&sound(vec![x.clone()])), None, 4 * RATE, 1, 1).unwrap();
         let m = &made.sound.channels()[0];
         assert!(rms_db(&x) > rms_db(&floor) + 8.0, "{name}");
@@ -198,6 +208,10 @@ fn odd_context_gives_sensible_sound() {
             let made = ambience(before.then_some(&s), after.then_some(&s), RATE, 1, 1).unwrap();
             assert_eq!(made.sound.len(), RATE);
             assert!(made.sound.channels()[0].iter().all(|s| s.is_finite()), "{name}");
+            if name == "clipped" {
+                // No louder than the ceiling of what it continues.
+                assert!(made.sound.channels()[0].iter().all(|s| s.abs() <= 1.0 + 1e-6));
+            }
             if ["broken", "clipped"].contains(&name) {
                 assert!(!made.notes.is_empty(), "{name}");
             }

@@ -187,6 +187,7 @@ impl Mapped {
         let map = map(&file).map_err(read)?;
         if map.starts_with(gguf::MAGIC) {
             let (entries, metadata) = gguf::read(&map).map_err(damaged)?;
+            apart(&entries).map_err(damaged)?;
             return Ok(Self(Arc::new(Inner { path: path.to_owned(), map, entries, metadata })));
         }
         let length: [u8; 8] = map.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| damaged("it has no header".into()))?;
@@ -201,6 +202,7 @@ impl Mapped {
             let entry = entry(&raw, data, map.len()).map_err(|why| damaged(format!("the tensor {} {why}", short(&name))))?;
             entries.insert(name, entry);
         }
+        apart(&entries).map_err(damaged)?;
         let metadata = header.metadata;
         Ok(Self(Arc::new(Inner { path: path.to_owned(), map, entries, metadata })))
     }
@@ -257,6 +259,16 @@ impl Mapped {
             // content when they are touched again, so no reference into them changes its value.
             let _ = unsafe { self.0.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, entry.start, entry.end - entry.start) };
         }
+    }
+}
+
+/// Whether no byte belongs to two tensors, as both formats have it: a file where one does was made to deceive.
+fn apart(entries: &BTreeMap<String, Entry>) -> std::result::Result<(), String> {
+    let mut places: Vec<_> = entries.iter().filter(|(_, e)| e.start < e.end).map(|(name, e)| (e.start, e.end, name)).collect();
+    places.sort_unstable();
+    match places.windows(2).find(|pair| pair[0].1 > pair[1].0) {
+        Some(pair) => Err(format!("the tensors {} and {} lie over each other", short(pair[0].2), short(pair[1].2))),
+        None => Ok(()),
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) const ALIGNMENT: (&str, usize) = ("general.alignment", 32);
 pub(super) const SHAPE: &str = "comfy.gguf.orig_shape.";
 /// Most axes of a tensor that is believed.
 const MOST_AXES: u32 = 8;
+/// Longest name that is believed; the format itself grants 64 bytes, the models have up to about a hundred.
+const LONGEST_NAME: usize = 1000;
 /// Deepest nesting of lists in the metadata.
 const DEEPEST: u32 = 4;
 
@@ -56,7 +58,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, String> {
         }
         let stored = stored(kind).ok_or_else(|| format!("GGUF type {kind}"));
         let size = match stored {
-            Ok(stored) => size(stored, &shape).ok_or_else(|| format!("the tensor {name} of shape {shape:?} has no whole blocks"))?,
+            Ok(stored) => size(stored, &shape).ok_or_else(|| {
+                let block = stored.block().0;
+                format!("the tensor {name} of shape {shape:?} has no whole blocks of {block} values in a row, as {stored:?} needs")
+            })?,
             // What is not understood is an error only when it is needed.
             Err(_) => 0,
         };
@@ -122,7 +127,7 @@ struct Tensor {
 }
 
 fn tensor(reader: &mut Reader<'_>) -> Result<Tensor, String> {
-    let name = reader.text()?;
+    let name = reader.name()?;
     let axes = reader.u32()?;
     if axes > MOST_AXES {
         return Err(format!("the tensor {name} has {axes} axes"));
@@ -142,7 +147,7 @@ struct Facts {
 
 impl Facts {
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), String> {
-        let key = reader.text()?;
+        let key = reader.name()?;
         let kind = reader.u32()?;
         if kind == TEXT {
             self.metadata.insert(key, reader.text()?);
@@ -205,6 +210,16 @@ impl<'a> Reader<'a> {
         let at = self.read;
         let text = self.take(length)?;
         std::str::from_utf8(text).map(str::to_owned).map_err(|_| format!("its header has no text at byte {at}"))
+    }
+
+    /// Text that messages may repeat.
+    fn name(&mut self) -> Result<String, String> {
+        let at = self.read;
+        let name = self.text()?;
+        if name.len() > LONGEST_NAME {
+            return Err(format!("its header has a name of {} bytes at byte {at}", name.len()));
+        }
+        Ok(name)
     }
 
     /// Over a value of no interest.

@@ -56,6 +56,8 @@ pub struct Report {
     pub tensors: usize,
     /// Those that were quantised.
     pub quantised: usize,
+    /// Those of them that have shorter blocks than was asked for, as their rows hold no whole ones.
+    pub shorter: usize,
     /// Bytes of the files before.
     pub before: u64,
     /// Bytes of the file made.
@@ -107,6 +109,7 @@ pub fn quantise(inputs: &[PathBuf], output: &Path, kind: Kind, progress: &mut dy
         plan.file.done_with(&plan.entry);
         if let Some(sums) = sums {
             report.quantised += 1;
+            report.shorter += usize::from(plan.stored != kind.stored());
             let error = sums.error();
             if report.worst.as_ref().is_none_or(|(_, worst)| error > *worst) {
                 report.worst = Some((plan.name.clone(), error));

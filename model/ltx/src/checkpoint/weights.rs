@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 
 use crate::checkpoint::file::{Entry, Mapped};
 use crate::checkpoint::matrix::Matrix;
@@ -26,6 +27,13 @@ impl Default for Place {
     fn default() -> Self {
         Self { device: Device::Cpu, dtype: DType::F32 }
     }
+}
+
+/// Values that are looked at together.
+const CHUNK: usize = 1 << 20;
+
+fn broken(name: &str, file: &Mapped, value: f32) -> Error {
+    Error::Damaged { path: file.path().to_owned(), why: format!("the tensor {name} holds {value}") }
 }
 
 /// The tensors of one part by canonical name: the name in the published single file, without the part's prefix.
@@ -134,9 +142,33 @@ impl Weights {
     }
 
     /// The values of a tensor of exactly this shape in f32, last axis fastest.
+    ///
+    /// # Errors
+    /// As [`Self::matrix`], and where a value is no number: it would make every pixel none.
     pub fn values(&self, name: impl Display, shape: &[usize]) -> Result<Vec<f32>> {
-        let matrix = self.matrix(&name, shape)?;
-        Ok(matrix.to_vec())
+        let values = self.matrix(&name, shape)?.to_vec();
+        match values.iter().find(|v| !v.is_finite()) {
+            None => Ok(values),
+            Some(wrong) => Err(broken(&self.full(&name), self.entry(&name)?.0, *wrong)),
+        }
+    }
+
+    /// Which tensor under this place holds a value that is no number, as an error; `None` where all are sound. Everything is read:
+    /// this is for when a result is broken.
+    pub fn unsound(&self) -> Option<Error> {
+        let prefix = if self.prefix.is_empty() { String::new() } else { format!("{}.", self.prefix) };
+        let under: Vec<_> = self.store.tensors.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix)).collect();
+        under.into_par_iter().find_map_first(|(name, (file, entry))| {
+            let matrix = Matrix::new(name, file, entry, 1.0).ok()?;
+            let rows = (CHUNK / matrix.columns().max(1)).max(1);
+            let mut scratch = Vec::new();
+            let wrong = (0..matrix.rows()).step_by(rows).find_map(|start| {
+                let values = matrix.read(start..(start + rows).min(matrix.rows()), &mut scratch);
+                values.iter().copied().find(|v| !v.is_finite())
+            });
+            matrix.done_with();
+            Some(broken(name, file, wrong?))
+        })
     }
 
     /// A tensor of exactly this shape, left where it lies; axes after the first are taken together.
@@ -170,7 +202,8 @@ impl Weights {
         let (file, entry) = self.store.tensors.get(full).ok_or_else(|| self.missing(full.to_owned()))?;
         let values = Matrix::new(full, file, entry, 1.0)?.to_vec();
         match values[..] {
-            [value] => Ok(value),
+            [value] if value.is_finite() => Ok(value),
+            [value] => Err(broken(full, file, value)),
             _ => Err(Error::Shape { name: full.to_owned(), file: file.label(), expected: vec![1], got: entry.shape.clone() }),
         }
     }

@@ -95,13 +95,22 @@ impl<'a> Models<'a> {
             None => TextEncoder::load(&self.ltx.checkpoint, &self.place, self.ltx.options.memory.is_some())?,
         };
         let never = || false;
-        let context = |prompt: &str| encoder.encode(prompt, &never).map(|c| Pair { video: c.video, sound: c.audio });
+        let mut notes = Vec::new();
+        let mut context = |prompt: &str| {
+            let c = encoder.encode(prompt, &never)?;
+            if !c.unread.is_empty() {
+                let from: String = c.unread.chars().take(60).collect();
+                notes.push(format!("a prompt is longer than the model reads ({} tokens): it was cut off at “{from}”", c.tokens));
+            }
+            Ok::<_, crate::Error>(Pair { video: c.video, sound: c.audio })
+        };
         sink.progress(Stage::Weights, 0, 2)?;
         let positive = context(positive)?;
         sink.progress(Stage::Weights, 1, 2)?;
         let wants_negative = !self.ltx.is_distilled();
         let negative = wants_negative.then(|| context(if negative.is_empty() { NEGATIVE } else { negative })).transpose()?;
         sink.progress(Stage::Weights, 2, 2)?;
+        notes.into_iter().for_each(|note| sink.note(note));
         let prompts = Prompts { positive, negative };
         self.prompts = Some((name, prompts.clone()));
         Ok(prompts)

@@ -94,7 +94,8 @@ impl Config {
         let rates = Rates {
             theta: section.number_or("positional_embedding_theta", 10_000.0)?,
             double: section.word_or("frequencies_precision", "float32")? == "float64",
-            pairing: match section.word_or("rope_type", "interleaved")?.as_str() {
+            // The authors' loader (ltx_core/model/transformer/model_configurator.py at 400fd31); earlier ones had the other.
+            pairing: match section.word_or("rope_type", "split")?.as_str() {
                 "split" => Pairing::Split,
                 "interleaved" => Pairing::Interleaved,
                 other => return Err(section.wrong(format!("rope_type is {other:?}, expected split or interleaved"))),
@@ -151,5 +152,6 @@ mod tests {
         }
         let config = Config::read(&Section::new("file", "transformer", json!({}))).unwrap();
         assert_eq!((config.video.inner(), config.audio.inner(), config.layers), (4096, 2048, 48));
+        assert_eq!(config.rates.pairing, Pairing::Split);
     }
 }

@@ -21,26 +21,32 @@ pub fn rows(folder: &Folder, rows: &mut Rows) {
         let Some(dump) = folder.dump(name) else { continue };
         if dump.has("audio_vae.decoder#0.in.sample") && dump.has("audio_vae.decoder#0.out") {
             let got = decoder.spectrum(&packed(&dump.tensor("audio_vae.decoder#0.in.sample")), &go_on).unwrap();
-            rows.compare(name, "audio_vae.decoder", &got, &spectrum(&dump, "audio_vae.decoder#0.out"), BAR);
+            rows.compare(
+                "sound decoder",
+                &format!("{name}: audio_vae.decoder#0.out"),
+                &got,
+                &spectrum(&dump, "audio_vae.decoder#0.out"),
+                BAR,
+            );
         }
         if dump.has("vocoder#0.out") {
             // The argument has another name in generation 2.0.
             let input = ["vocoder#0.in.mel_spec", "vocoder#0.in.hidden_states"].into_iter().find(|name| dump.has(name)).unwrap();
             let got = vocoder.synthesise(&spectrum(&dump, input), &go_on).unwrap();
-            rows.compare(name, "vocoder", &got, &samples(&dump, "vocoder#0.out"), BAR);
+            rows.compare("vocoder", &format!("{name}: vocoder#0.out"), &got, &samples(&dump, "vocoder#0.out"), BAR);
         }
         if dump.has("audio_vae.decoder#0.in.sample") && dump.has("final.audio") {
             let latent = decoder.statistics().normalise(&packed(&dump.tensor("audio_vae.decoder#0.in.sample"))).unwrap();
             let mel = decoder.decode(&latent, &go_on).unwrap();
             let got = vocoder.synthesise(&mel, &go_on).unwrap();
-            rows.compare(name, "final.audio", &got, &samples(&dump, "final.audio"), SOUND);
+            rows.compare("vocoder", &format!("{name}: final.audio, from the latent"), &got, &samples(&dump, "final.audio"), SOUND);
         }
     }
     let Some(dump) = folder.dump("a2v_modules") else { return };
     if dump.has("audio_vae.encode.in") {
         let encoder = Encoder::load(&checkpoint, &place).unwrap();
         let got = encoder.raw(&spectrum(&dump, "audio_vae.encode.in"), &go_on).unwrap();
-        rows.compare("modules", "audio_vae.encode", &got, &packed(&dump.tensor("audio_vae.encode.mean")), BAR);
+        rows.compare("sound encoder", "audio_vae.encode.mean", &got, &packed(&dump.tensor("audio_vae.encode.mean")), BAR);
     }
     if dump.has("mel_stft.in") && dump.has("mel_stft.log_mel") {
         let (weights, section) = checkpoint.part(Part::Vocoder, &place).unwrap();
@@ -52,11 +58,11 @@ pub fn rows(folder: &Folder, rows: &mut Rows) {
         if dump.has("mel_stft.magnitude") {
             let magnitudes: Vec<f32> = (0..channels).flat_map(|c| stft.magnitudes(&interleaved, channels, c)).collect();
             let want = dump.tensor("mel_stft.magnitude").transpose(1, 2).unwrap();
-            rows.compare("modules", "mel_stft.magnitude", &like(magnitudes, &want), &want, BAR);
+            rows.compare("vocoder", "mel_stft.magnitude", &like(magnitudes, &want), &want, BAR);
         }
         // [channels, bins, frames] → [frames, channels, bins]
         let want = dump.tensor("mel_stft.log_mel").permute((2, 0, 1)).unwrap();
-        rows.compare("modules", "mel_stft.log_mel", &like(stft.log_mel(&interleaved, channels), &want), &want, BAR);
+        rows.compare("vocoder", "mel_stft.log_mel", &like(stft.log_mel(&interleaved, channels), &want), &want, BAR);
     }
 }
 
@@ -75,7 +81,6 @@ fn spectrum(dump: &Dump, name: &str) -> Tensor {
     dump.tensor(name).squeeze(0).unwrap().transpose(0, 1).unwrap().contiguous().unwrap()
 }
 
-/// `[1, 2, n]` → `[n, 2]`.
 /// `[1, channels, samples]` as `[samples, channels]`.
 pub fn samples(dump: &Dump, name: &str) -> Tensor {
     dump.tensor(name).squeeze(0).unwrap().t().unwrap().contiguous().unwrap()

@@ -36,7 +36,7 @@ pub fn rows(folder: &Folder, rows: &mut Rows) {
     };
     let hands = Hands { noise: &mut source, cancel: &|| false, sink: &mut emit };
     decoder.decode_raw(&last("diffusion_decoder.in"), hands, &Tiling::WHOLE).unwrap();
-    rows.compare("modules", "diffusion_decoder", &Tensor::cat(&pictures, 0).unwrap(), &last("diffusion_decoder.out"), BAR);
+    rows.compare("diffusion decoder", "diffusion_decoder.out", &Tensor::cat(&pictures, 0).unwrap(), &last("diffusion_decoder.out"), BAR);
 }
 
 /// The decoder of the fixtures and a latent for it.

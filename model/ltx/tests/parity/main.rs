@@ -1,7 +1,9 @@
 //! Every stage against the reference's tensors.
 //!
 //! `PICKUP_PARITY=FOLDER cargo test --release -p ltx --test parity` compares on a folder that the parity program made: it prints a
-//! row per stage, writes `FOLDER/rows.json` and fails when an error is above its bar. Without the variable it runs on the fixtures.
+//! row per stage, writes `FOLDER/rows.json` and fails when an error is above its bar, or when the reference recorded something that no
+//! stage compares. Without the variable it runs on the fixtures. With `PICKUP_TORCH_PYTHON=PYTHON`, a Python that has torch, diffusers and
+//! transformers, it makes models of other seeds and dimensions and compares with them too. `PICKUP_PARITY_ROWS=FOLDER` collects all rows.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod audio;

@@ -6,10 +6,10 @@ every intermediate tensor so another implementation can be compared stage by sta
 
 Writes
   DIR/diffusers/{transformer,connectors,vae,audio_vae,vocoder,text_encoder,tokenizer,scheduler}/   diffusers layout
-  DIR/latent_upsampler/            spatial x2 upsampler, diffusers layout
+  DIR/{latent,temporal}_upsampler/ upsamplers in space and time, diffusers layout
   DIR/diffusion_decoder/           2.5 only (LTX2VideoDiffusionDecoderModel)
   DIR/original/ltx-tiny-<flavour>.safetensors     Lightricks single-file layout (+ "config" metadata)
-  DIR/original/ltx-tiny-upscaler.safetensors
+  DIR/original/ltx-tiny{,-temporal}-upscaler.safetensors      spatial and temporal latent upsamplers
   DIR/dump_<case>.safetensors      case in t2v, t2v_guided, keyframes, a2v_modules
   DIR/manifest.json                shapes, timings, file sizes, list of tensors that were constant at init
 """
@@ -45,6 +45,11 @@ ap.add_argument("--vocoder-width", type=int, default=0, help="first width of the
 ap.add_argument("--bwe-width", type=int, default=64); ap.add_argument("--audio-mult", type=int, nargs=3, default=[1, 2, 4])
 ap.add_argument("--audio-res-blocks", type=int, default=2); ap.add_argument("--upsampler-width", type=int, default=32)
 ap.add_argument("--diffusion-columns", type=int, default=4, help="latent columns that the diffusion decoder is tried on")
+ap.add_argument("--rope", default="split", choices=["split", "interleaved"], help="which channels turn together")
+ap.add_argument("--shared-kv", type=int, default=0, help="last layers of Gemma 4 that reuse keys and values, twice as wide between")
+ap.add_argument("--strided-encoder", action="store_true", help="an encoder whose convolutions step: compress_space, _time, _all_x_y, _all")
+ap.add_argument("--timestep-decoder", action="store_true", help="a video decoder that wants noise and is told how much")
+ap.add_argument("--spatial-scale", type=float, default=2.0, choices=[0.75, 1.5, 2.0, 4.0], help="of the latent upsampler (2.0's kind)")
 ap.add_argument("--bf16-weights", action="store_true", help="round every weight to bf16 before anything runs, so that a bf16 file is exact")
 ap.add_argument("--prompt", default="a wide establishing shot of a harbour at dawn, gulls and water")
 ap.add_argument("--negative", default="blurry, muffled audio")
@@ -135,6 +140,10 @@ tc = dict(vocab_size=vocab, hidden_size=A.text_hidden, intermediate_size=2 * A.t
 torch.manual_seed(A.seed)
 if V25:
     from transformers import Gemma4UnifiedConfig, Gemma4UnifiedForConditionalGeneration as TE
+    if A.shared_kv:      # both kinds of layer before the first that reuses, both after
+        kinds = ["sliding_attention", "full_attention"]
+        tc.update(num_kv_shared_layers=A.shared_kv, use_double_wide_mlp=True,
+                  layer_types=[kinds[i % 2] for i in range(A.text_layers - 1)] + kinds[1:])
     cfg = Gemma4UnifiedConfig(text_config=dict(tc, global_head_dim=16, num_global_key_value_heads=1, attention_k_eq_v=True),
                               vision_config=dict(mm_embed_dim=A.text_hidden) if False else None, audio_config=None)
 else:
@@ -150,7 +159,7 @@ with torch.no_grad():                       # default init std 0.02 gives near-z
 text_encoder = deconstant(text_encoder, TE.__name__)
 lap("text_encoder")
 
-split = dict(rope_theta=10000.0, rope_double_precision=True, rope_type="split")
+split = dict(rope_theta=10000.0, rope_double_precision=True, rope_type=A.rope)
 tkw = dict(in_channels=A.latent_ch, out_channels=A.latent_ch, num_attention_heads=A.heads, attention_head_dim=A.head_dim,
            cross_attention_dim=D, audio_in_channels=A.audio_latent_ch * A.mel_bins // 4,
            audio_out_channels=A.audio_latent_ch * A.mel_bins // 4, audio_num_attention_heads=A.heads,
@@ -175,7 +184,7 @@ connectors = build(LTX2TextConnectors, video_connector_num_learnable_registers=A
                    audio_connector_num_learnable_registers=A.registers, **ckw)
 vkw = dict(in_channels=3, out_channels=3, latent_channels=A.latent_ch, patch_size=4, patch_size_t=1,
            encoder_causal=True, decoder_causal=False, encoder_spatial_padding_mode="zeros",
-           downsample_type=("spatial", "temporal", "spatiotemporal", "spatiotemporal"), timestep_conditioning=False,
+           downsample_type=("spatial", "temporal", "spatiotemporal", "spatiotemporal"), timestep_conditioning=A.timestep_decoder,
            spatial_compression_ratio=32, temporal_compression_ratio=8, spatio_temporal_scaling=(True,) * 4)
 if V23: vkw.update(block_out_channels=tuple(A.latent_ch * m for m in (2, 4, 8, 8)), layers_per_block=(1, 1, 1, 1, 1),
                    decoder_block_out_channels=(W0, 2 * W0, 2 * W0, 4 * W0), decoder_layers_per_block=(1, 1, 1, 1, 1),
@@ -187,7 +196,14 @@ else:   vkw.update(block_out_channels=tuple(A.latent_ch * m for m in (2, 4, 8, 1
                    decoder_spatio_temporal_scaling=(True,) * 3, decoder_inject_noise=(False,) * 4,
                    upsample_type=("spatiotemporal",) * 3, upsample_residual=(True,) * 3, upsample_factor=(2, 2, 2),
                    decoder_spatial_padding_mode="reflect")
-vae = build(AutoencoderKLLTX2Video, **vkw)
+if A.strided_encoder: vkw.update(block_out_channels=tuple(A.latent_ch * m for m in (1, 1, 2, 2)))
+vae = AutoencoderKLLTX2Video(**vkw) if A.strided_encoder else build(AutoencoderKLLTX2Video, **vkw)
+if A.strided_encoder:
+    # The authors' encoder has convolutions that step in one way only, which diffusers' has not; the convolution is the same class.
+    from diffusers.models.autoencoders.autoencoder_kl_ltx2 import LTX2VideoCausalConv3d
+    for block, stride, widths in zip(vae.encoder.down_blocks, ((1, 2, 2), (2, 1, 1), (2, 2, 2), (2, 2, 2)), ((1, 1), (1, 1), (1, 2), (2, 2))):
+        block.downsamplers[0] = LTX2VideoCausalConv3d(*(A.latent_ch * m for m in widths), 3, stride=stride, spatial_padding_mode="zeros")
+    vae = deconstant(vae, "AutoencoderKLLTX2Video")
 audio_vae = build(AutoencoderKLLTX2Audio, base_channels=A.audio_latent_ch * A.mel_bins // 4, output_channels=2,
                   ch_mult=tuple(A.audio_mult), num_res_blocks=A.audio_res_blocks, in_channels=2, resolution=256, latent_channels=A.audio_latent_ch,
                   norm_type="pixel", causality_axis="height", sample_rate=16000, mel_hop_length=160, is_causal=True,
@@ -199,7 +215,9 @@ if V23:
 else:
     vocoder = build(LTX2Vocoder, in_channels=2 * A.mel_bins, hidden_channels=VOC, **rk)
 upsampler = build(LTX2LatentUpsamplerModel, in_channels=A.latent_ch, mid_channels=A.upsampler_width, num_blocks_per_stage=1, dims=3,
-                  spatial_upsample=True, temporal_upsample=False, rational_spatial_scale=2.0, use_rational_resampler=not V23)
+                  spatial_upsample=True, temporal_upsample=False, rational_spatial_scale=A.spatial_scale, use_rational_resampler=not V23)
+temporal = build(LTX2LatentUpsamplerModel, in_channels=A.latent_ch, mid_channels=A.upsampler_width, num_blocks_per_stage=1, dims=3,
+                 spatial_upsample=False, temporal_upsample=True)
 scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.95, max_shift=2.05,
                                             base_image_seq_len=1024, max_image_seq_len=4096, shift_terminal=0.1)
 scheduler_distilled = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=False, shift_terminal=None)
@@ -209,6 +227,7 @@ lap("build")
 
 # ------------------------------------------------------------------------------------------------ save
 pipe = LTX2Pipeline(**comps); pipe.save_pretrained(OUT / "diffusers"); upsampler.save_pretrained(OUT / "latent_upsampler")
+temporal.save_pretrained(OUT / "temporal_upsampler")
 if V25:
     from diffusers import LTX2VideoDiffusionDecoderModel
     ddec = build(LTX2VideoDiffusionDecoderModel, latent_channels=A.latent_ch, decoder_head_dim=16,
@@ -271,7 +290,7 @@ tcfg = dict(num_attention_heads=A.heads, attention_head_dim=A.head_dim, in_chann
             positional_embedding_theta=10000.0, positional_embedding_max_pos=[20, 2048, 2048], timestep_scale_multiplier=1000,
             use_middle_indices_grid=True, audio_num_attention_heads=A.heads, audio_attention_head_dim=A.audio_head_dim,
             audio_in_channels=tkw["audio_in_channels"], audio_out_channels=tkw["audio_in_channels"], audio_cross_attention_dim=AD,
-            audio_positional_embedding_max_pos=[20], av_ca_timestep_scale_multiplier=1000, rope_type="split",
+            audio_positional_embedding_max_pos=[20], av_ca_timestep_scale_multiplier=1000, rope_type=A.rope,
             frequencies_precision="float64", connector_positional_embedding_max_pos=[4096],
             connector_num_attention_heads=ckw["video_connector_num_attention_heads"],
             connector_attention_head_dim=ckw["video_connector_attention_head_dim"], connector_num_layers=2,
@@ -288,7 +307,9 @@ tcfg.update(dropout=0.0, attention_bias=True, num_vector_embeds=None, activation
             upcast_attention=False, standardization_norm="rms_norm", norm_elementwise_affine=False, qk_norm="rms_norm",
             positional_embedding_type="rope", use_audio_video_cross_attention=True, share_ff=False, av_cross_ada_norm=True)
 def res(): return ["res_x", {"num_layers": 1}]
-enc = [res(), ["compress_space_res", {"multiplier": 2}], res(), ["compress_time_res", {"multiplier": 2}], res(),
+enc = [res(), ["compress_space", {}], res(), ["compress_time", {}], res(), ["compress_all_x_y", {"multiplier": 2}], res(),
+       ["compress_all", {}], res()] if A.strided_encoder else [
+       res(), ["compress_space_res", {"multiplier": 2}], res(), ["compress_time_res", {"multiplier": 2}], res(),
        ["compress_all_res", {"multiplier": 2}], res(), ["compress_all_res", {"multiplier": 2 if not V23 else 1}], res()]
 # decoder_blocks are stored output->input: the loader walks them reversed
 if V23: dec = [res(), ["compress_space", {"multiplier": 2}], res(), ["compress_time", {"multiplier": 2}], res(),
@@ -296,7 +317,7 @@ if V23: dec = [res(), ["compress_space", {"multiplier": 2}], res(), ["compress_t
 else:   dec = [res()] + [x for _ in range(3) for x in (["compress_all", {"residual": True, "multiplier": 2}], res())]
 vcfg = dict(_class_name="CausalVideoAutoencoder", dims=3, in_channels=3, out_channels=3, latent_channels=A.latent_ch, encoder_blocks=enc,
             decoder_blocks=dec, patch_size=4, norm_layer="pixel_norm", latent_log_var="uniform", causal_decoder=False,
-            timestep_conditioning=False, encoder_spatial_padding_mode="zeros",
+            timestep_conditioning=A.timestep_decoder, encoder_spatial_padding_mode="zeros",
             # one key drives encoder AND decoder in ltx_core; absent -> encoder zeros, decoder reflect (the 2.0 behaviour)
             **({"spatial_padding_mode": "zeros"} if V23 else {}),
             decoder_base_channels=vkw["decoder_block_out_channels"][0] // 2, encoder_base_channels=vkw["block_out_channels"][0])
@@ -316,6 +337,8 @@ save_file(orig, OUT / "original" / f"ltx-tiny-{A.flavour}.safetensors",
           metadata={"model_version": A.flavour + ".0", "config": json.dumps(full_cfg)})
 save_file({k: v.contiguous() for k, v in upsampler.state_dict().items()}, OUT / "original" / "ltx-tiny-upscaler.safetensors",
           metadata={"config": json.dumps(dict(upsampler.config), default=str)})
+save_file({k: v.contiguous() for k, v in temporal.state_dict().items()}, OUT / "original" / "ltx-tiny-temporal-upscaler.safetensors",
+          metadata={"config": json.dumps(dict(temporal.config), default=str)})
 lap("save")
 
 # ------------------------------------------------------------------------------------------------ run + record
@@ -379,7 +402,11 @@ def run(case, p, rec_blocks=True, **kw):
 
 off = dict(guidance_scale=1.0, stg_scale=0.0, modality_scale=1.0, guidance_rescale=0.0, audio_guidance_scale=1.0,
            audio_stg_scale=0.0, audio_modality_scale=1.0, audio_guidance_rescale=0.0)
-on = dict(guidance_scale=3.0, audio_guidance_scale=7.0, modality_scale=3.0, audio_modality_scale=3.0, guidance_rescale=0.7,
+# What the authors' decoder does when it wants noise (decode_timestep, decode_noise_scale).
+noisy = dict(decode_timestep=0.05, decode_noise_scale=0.025) if A.timestep_decoder else {}
+moment = torch.tensor([0.05]) if A.timestep_decoder else None
+off.update(noisy)
+on = dict(noisy, guidance_scale=3.0, audio_guidance_scale=7.0, modality_scale=3.0, audio_modality_scale=3.0, guidance_rescale=0.7,
           audio_guidance_rescale=0.7, stg_scale=1.0 if V23 else 0.0, audio_stg_scale=1.0 if V23 else 0.0,
           spatio_temporal_guidance_blocks=[1] if V23 else None, negative_prompt=A.negative)
 pipe.set_progress_bar_config(disable=True)
@@ -405,9 +432,10 @@ with torch.no_grad():
     r.put("audio_vae.encode.mean", audio_vae.encode(mel).latent_dist.mode())
     clip = given(torch.rand(1, 3, A.frames, A.height, A.width, generator=g) * 2 - 1); r.put("vae.encode.in", clip)
     z = vae.encode(clip).latent_dist.mode(); r.put("vae.encode.mean", z); r.put("upsampler.in", z); r.put("upsampler.out", upsampler(z))
+    r.put("temporal_upsampler.in", z); r.put("temporal_upsampler.out", temporal(z))
     vae.enable_tiling(tile_sample_min_height=64, tile_sample_min_width=96, tile_sample_stride_height=64, tile_sample_stride_width=64)
-    r.put("vae.tiled_decode.out", vae.decode(z, return_dict=False)[0]); vae.use_tiling = False
-    r.put("vae.decode.out", vae.decode(z, return_dict=False)[0])
+    r.put("vae.tiled_decode.out", vae.decode(z, moment, return_dict=False)[0]); vae.use_tiling = False
+    r.put("vae.decode.out", vae.decode(z, moment, return_dict=False)[0])
     # transformer alone: per-token video timesteps, FROZEN (given) audio = timestep 0 / sigma 0, soft self-attention mask
     F, H, W, L = (A.frames - 1) // 8 + 1, A.height // 32, A.width // 32, round(A.frames / A.fps * 25)
     n = F * H * W; ts = torch.full((1, n), 0.725 * 1000); ts[:, :H * W] = 0.0; ts[:, -H * W:] = 0.1 * 0.725 * 1000

@@ -29,6 +29,9 @@ pub fn rows(folder: &Folder, rows: &mut Rows) {
             tiled(folder, &decoder, &dump, &latent, rows);
         }
     }
+    if let Some(dump) = folder.dump("keyframes") {
+        stills(&Encoder::load(&checkpoint).unwrap(), &dump, rows);
+    }
     for name in ["t2v", "t2v_guided", "keyframes"] {
         let Some(dump) = folder.dump(name) else { continue };
         if dump.has("vae.decoder#0.in.hidden_states") {
@@ -36,6 +39,21 @@ pub fn rows(folder: &Folder, rows: &mut Rows) {
             let want = last(&dump.tensor("vae.decoder#0.out"));
             rows.compare("video decoder", &format!("{name}: vae.decoder#0.out"), &decode(&decoder, &latent), &want, STAGE);
         }
+    }
+}
+
+/// Pictures of one frame, as conditions are encoded.
+fn stills(encoder: &Encoder, dump: &Dump, rows: &mut Rows) {
+    for call in 0.. {
+        let at = |name: &str| format!("vae.encoder#{call}.{name}");
+        if !dump.has(&at("in.hidden_states")) {
+            break;
+        }
+        let latent = encoder.encode(&last(&dump.tensor(&at("in.hidden_states"))), &|| false).unwrap();
+        let raw = encoder.statistics().denormalise(&latent).unwrap();
+        // What follows the means are variances.
+        let want = last(&dump.tensor(&at("out"))).narrow(3, 0, raw.dim(3).unwrap()).unwrap();
+        rows.compare("video encoder", &format!("keyframes: {}", at("out")), &raw, &want, STAGE);
     }
 }
 

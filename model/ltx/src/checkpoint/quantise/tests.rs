@@ -90,7 +90,7 @@ fn layers_become_small_and_everything_else_stays() {
             Ok(())
         });
         let report = report.unwrap();
-        assert_eq!((report.tensors, report.quantised), (9, 3));
+        assert_eq!((report.tensors, report.quantised, report.shorter), (9, 3, usize::from(stored != Stored::Q8_0)));
         assert_eq!(report.after, std::fs::metadata(&output).unwrap().len());
         assert_eq!(*told.last().unwrap(), (report.after, report.after));
         assert!(told.windows(2).all(|w| w[0].0 <= w[1].0));
@@ -203,7 +203,8 @@ fn headers_that_lie_are_refused() {
         (vec![tensor("a", &[u64::MAX, 2], 0, 0)], "no whole blocks"),
         (vec![tensor("a", &[96], 8, 0)], "beyond the file's end"),
         (vec![tensor("a", &[33], 8, 0)], "no whole blocks"),
-        (vec![tensor("a", &[33, 2], 8, 0)], "no whole blocks"),
+        (vec![tensor("a", &[33, 2], 8, 0)], "no whole blocks of 32 values"),
+        (vec![tensor(&"a".repeat(1001), &[1], 0, 0)], "a name of 1001 bytes"),
         (vec![tensor("a", &[1; 9], 0, 0)], "has 9 axes"),
         (vec![tensor("a", &[1], 0, 0), tensor("a", &[1], 0, 0)], "two tensors called a"),
     ] {

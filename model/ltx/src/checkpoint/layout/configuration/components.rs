@@ -25,12 +25,13 @@ fn transformer(from: &Section) -> Result<Value> {
         .same(&["num_attention_heads", "attention_head_dim", "in_channels", "out_channels", "cross_attention_dim", "ff_bias"])
         .same(&["audio_num_attention_heads", "audio_attention_head_dim", "audio_in_channels", "audio_out_channels"])
         .same(&["audio_cross_attention_dim", "audio_ff_bias", "num_layers", "caption_channels", "norm_eps", "timestep_scale_multiplier"])
-        .same(&["use_keyframes_abs_pos_embedding", "use_prompt_adaln_single", "rope_type"])
+        .same(&["use_keyframes_abs_pos_embedding", "use_prompt_adaln_single"])
         .key("rope_theta", "positional_embedding_theta")
         .key("cross_attn_timestep_scale_multiplier", "av_ca_timestep_scale_multiplier")
         .key("gated_attn", "apply_gated_attention")
         .key("cross_attn_mod", "cross_attention_adaln")
         .set("use_middle_indices_grid", true);
+    to = pairing(to)?;
     for (modality, video) in [("audio_gated_attn", "gated_attn"), ("audio_cross_attn_mod", "cross_attn_mod")] {
         if from.flag_or(modality, false)? != from.flag_or(video, false)? {
             return Err(from.wrong(format!("{modality} differs from {video}: no published model is made so")));
@@ -47,7 +48,8 @@ fn transformer(from: &Section) -> Result<Value> {
 }
 
 fn connectors(from: &Section) -> Result<Value> {
-    let mut to = Renamed::new(from).key("video_gated_attn", "connector_apply_gated_attention").same(&["rope_type"]);
+    let mut to = Renamed::new(from).key("video_gated_attn", "connector_apply_gated_attention");
+    to = pairing(to)?;
     for key in ["num_attention_heads", "attention_head_dim", "num_layers", "num_learnable_registers"] {
         to = to.key(&format!("video_connector_{key}"), &format!("connector_{key}"));
         let audio = format!("audio_connector_{key}");
@@ -67,6 +69,12 @@ fn projected(to: Renamed<'_>) -> Renamed<'_> {
         .set("caption_projection_first_linear", false)
         .set("caption_proj_input_norm", false)
         .set("caption_projection_second_linear", false)
+}
+
+/// Which channels turn together; where a component does not say, diffusers means another way than the authors' loader.
+fn pairing(to: Renamed<'_>) -> Result<Renamed<'_>> {
+    let said = to.from.word_or("rope_type", "interleaved")?;
+    Ok(to.set("rope_type", said))
 }
 
 fn precision(to: Renamed<'_>) -> Result<Renamed<'_>> {
