@@ -56,11 +56,9 @@ pub struct Desk<'i, 'a> {
 /// Captures the context and builds the request.
 pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
     let Desk { instance, values, place, .. } = *desk;
-    // Before the host is made to render anything: what would be in vain.
     if let Some(fault) = guide::missing(instance, values, Some(place)) {
         return Err(fault);
     }
-    process().client()?;
     let store = Store::existing(takes_folder(values)?)?;
     let inputs = inputs(instance, values);
     let paths = values.paths();
@@ -80,6 +78,8 @@ pub fn place(desk: &Desk<'_, '_>) -> Result<Placed, Fault> {
     let found = colours::resolve(values.colour, &colours::of_inputs(instance, inputs), instance.host());
     request.context.colour = found.space;
     let mut captured = Captured::default();
+    // Without a worker the host would be made to render its inputs in vain.
+    process().client()?;
     match &given {
         Some(file) => file.fill(&mut request, colours::at(values.colour))?,
         None => {
@@ -244,7 +244,6 @@ pub fn out_of_date(values: &Values, place: Option<Placement>, made: &shot::Take)
         shot::EngineChoice::Program(_) => was.engine == shot::EngineChoice::Program(values.paths().local(&values.engine_program)),
     };
     let stills: Vec<u32> = was.context.keyframes.iter().map(|k| k.frame).collect();
-    let still = |path: &Option<std::path::PathBuf>| path.is_some();
     // Sound that could not be matched for lack of neighbours was asked for all the same.
     let sound = values.sound() == was.sound || (values.sound() == SoundMode::Match && was.sound == SoundMode::None);
     let has_sound = was.sound != SoundMode::None;
@@ -261,7 +260,7 @@ pub fn out_of_date(values: &Values, place: Option<Placement>, made: &shot::Take)
         (values.quality() != was.quality, "the quality"),
         (differs(now.motion, was.motion), "the motion"),
         (values.camera() != was.camera, "the camera"),
-        (now.still.trim().is_empty() == still(&was.context.still), "the reference still"),
+        (now.still.trim().is_empty() == was.context.still.is_some(), "the reference still"),
         (differs(now.colour_match, was.colour_match), "the colour match"),
         (!sound, "the sound"),
         (has_sound && (values.channels() != was.channels || differs(values.sound_level, was.sound_level)), "the sound"),

@@ -327,10 +327,13 @@ mod tests {
         Values { engine: 1, sound: 1, prompt: "rain".into(), ..Values::fresh(Context::General) }
     }
 
+    /// What an editor changes, in words and in fact.
+    type Change = (&'static str, fn(&mut Values));
+
     #[test]
     fn what_cannot_change_the_take_does_not_tell_takes_apart() {
         let base = values();
-        let same: [(&str, fn(&mut Values)); 9] = [
+        let same: [Change; 9] = [
             ("seconds, where frames count", |v| v.seconds = 3.0),
             ("what a retake keeps, of a bridge", |v| v.keep = 1),
             ("handles of a shot that joins both sides", |v| v.handles = 3),
@@ -346,7 +349,7 @@ mod tests {
             change(&mut other);
             assert!(other != base && other.essence() == base.essence(), "{what}");
         }
-        let different: [(&str, fn(&mut Values)); 7] = [
+        let different: [Change; 7] = [
             ("the prompt", |v| v.prompt = "snow".into()),
             ("the length", |v| v.frames = 49),
             ("the unit of the length", |v| v.in_seconds = true),
