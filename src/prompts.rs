@@ -3,6 +3,7 @@
 use shot::Request;
 use timeline::words::{Told, prompt};
 
+use crate::job::Watch;
 use crate::tell::Teller;
 
 /// The word that asks for it.

@@ -8,7 +8,7 @@ use timeline::{Cut, Storyboard, storyboard::Script};
 
 use crate::cli::{BoardRef, Common, StoryboardCommand};
 use crate::fill::{self, Planned};
-use crate::job::Place;
+use crate::job::{Place, Watch};
 use crate::place;
 use crate::tell::Teller;
 

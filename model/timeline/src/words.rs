@@ -10,18 +10,18 @@ use serde_json::Value;
 const MOST_WORDS: usize = 12;
 
 /// Fields of a clip's metadata that people write sentences into.
-const FIELDS: [&str; 9] = ["description", "keywords", "location", "scene", "comment", "comments", "notes", "log_note", "place"];
+const FIELDS: &[&str] = &["description", "keywords", "location", "scene", "comment", "comments", "notes", "log_note", "place"];
 
 /// Words that name no place, light or thing.
-const NOISE: [&str; 68] = [
+const NOISE: &[&str] = &[
     "a", "an", "and", "the", "of", "in", "on", "at", "to", "for", "with", "from", "by", "clip", "shot", "take", "scene", "sc", "tk", "cam",
     "camera", "reel", "roll", "card", "day", "unit", "version", "ver", "final", "proxy", "proxies", "raw", "graded", "grade", "log",
-    "copy", "new", "old", "test", "temp", "untitled", "sequence", "seq", "comp", "render", "export", "master", "edit", "cut", "prores",
-    "dnxhd", "dnxhr", "h264", "h265", "hevc", "avc", "mov", "mp4", "mxf", "exr", "dpx", "hdr", "sdr", "uhd", "hd", "img",
+    "copy", "new", "old", "test", "temp", "untitled", "sequence", "seq", "comp", "render", "export", "master", "edit", "cut", "pro", "res",
+    "prores", "dnxhd", "dnxhr", "h264", "h265", "hevc", "avc", "mov", "mp4", "mxf", "exr", "dpx", "hdr", "sdr", "uhd", "hd", "img",
 ];
 
 /// Words that say when or where, which a prompt puts last.
-const LIGHT: [&str; 20] = [
+const LIGHT: &[&str] = &[
     "dawn",
     "sunrise",
     "morning",
