@@ -3,6 +3,7 @@
 # make bundle  target/bundle/Pickup.ofx.bundle
 # make bench   figures beside their rivals: a table, and target/bench/report.json   (ONLY=name runs some)
 # make fuzz    every border of Pickup against damaged input, MINUTES=10 each; what is found goes to target/fuzz
+# make valgrind    the bundle's life under memcheck (apt install valgrind)
 # make fmt lint clean
 
 CARGO   ?= cargo
@@ -12,7 +13,7 @@ ARCH    := $(BUNDLE)/Contents/Linux-x86-64
 ONLY    ?=
 MINUTES ?= 10
 
-.PHONY: demo test bundle build bench fuzz setup python lint fmt clean
+.PHONY: demo test bundle build bench fuzz valgrind setup python lint fmt clean
 
 demo: setup bundle
 	@installers/demo.sh
@@ -43,6 +44,9 @@ bench: setup python bundle
 
 fuzz: setup bundle
 	$(CARGO) run --locked --release -p fuzz -- run --minutes $(MINUTES) --keep
+
+valgrind: setup bundle
+	tests/valgrind/run.sh
 
 setup:
 	@installers/setup.sh

@@ -49,6 +49,8 @@ pub enum Command {
     Match(MatchColour),
     /// Fill every hole of a cut in OpenTimelineIO form
     Fill(Fill),
+    /// Make a storyboard of a screenplay: every scene heading an establishing shot
+    Storyboard(StoryboardCommand),
     /// Look at the takes that were made
     Takes(Takes),
     /// The models' weights: list, get, verify, remove

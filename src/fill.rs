@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use shot::{Cancel, Code, ColourSpace, Fault, FrameIndex, Request, Side, Size, SoundMode, Task};
-use timeline::{Cut, Filling, Hole, Neighbour, Plan};
+use shot::{Beat, Cancel, ClipRef, Code, ColourSpace, Fault, FrameIndex, Request, Seconds, Side, Size, SoundMode, SoundRef, Task};
+use timeline::words::{self, Told};
+use timeline::{Cut, Facts, Filling, Form, Hole, Neighbour, Plan};
 
 use crate::bridge::SIDE_FRAMES;
-use crate::cli::Fill;
+use crate::cli::{Fill, FormatArg};
 use crate::deliver::{self, Order};
 use crate::files;
 use crate::insert::HANDLES;
 use crate::job::{self, Place, Watch};
 use crate::place::{self, Known};
+use crate::prompts;
 use crate::tell::Teller;
 
 /// Runs the command.
@@ -25,7 +27,7 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
     if holes.is_empty() {
         teller.note("there is no hole in this cut");
     }
-    let planned: Vec<Planned> = holes.into_iter().map(|hole| plan(args, &place, hole)).collect::<Result<_, _>>()?;
+    let planned: Vec<Planned> = holes.into_iter().map(|hole| plan(args, &place, hole, teller)).collect::<Result<_, _>>()?;
     for p in &planned {
         teller.note(&p.words());
         teller.fact(
@@ -37,7 +39,7 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
         return only(&place, &planned, number, teller, cancel);
     }
     let Some(out) = args.out.as_deref().filter(|_| !args.plan) else { return Ok(()) };
-    let out = place::absolute(out)?;
+    let out = timeline_name(out)?;
     if place::absolute(&args.cut)? == out {
         return Err(Fault::new(
             Code::Argument,
@@ -49,10 +51,10 @@ pub fn run(args: &Fill, teller: &mut Teller, cancel: &Cancel) -> Result<(), Faul
     let total = planned.len();
     for (n, p) in planned.iter().enumerate() {
         teller.rename(format!("hole {}/{total}", n + 1));
-        let filling = fill(args, &place, p, &folder, n + 1, teller, cancel)?;
+        let filling = fill(&place, args.common.format, p, &folder, n + 1, (&mut *teller, cancel))?;
         cut.fill(&p.hole, &filling)?;
     }
-    cut.write(&out)?;
+    write(&cut, &out, &place, teller)?;
     teller.rename("fill");
     teller.output(&out);
     Ok(())
@@ -69,12 +71,45 @@ fn only(place: &Place, planned: &[Planned], number: usize, teller: &mut Teller, 
     Ok(())
 }
 
+/// The absolute name of a timeline that can be written.
+pub fn timeline_name(out: &Path) -> Result<PathBuf, Fault> {
+    let out = place::absolute(out)?;
+    if Form::of(&out).is_none() {
+        return Err(Fault::new(
+            Code::Argument,
+            format!("{} is no timeline that can be written", out.display()),
+            "let OUT end in .otio (OpenTimelineIO: the whole cut), .fcpxml (Final Cut Pro's XML) or .edl (CMX 3600)",
+        ));
+    }
+    Ok(out)
+}
+
+/// Writes a timeline in the form that its name asks for, and says what the form could not hold.
+pub fn write(cut: &Cut, out: &Path, place: &Place, teller: &mut Teller) -> Result<(), Fault> {
+    cut.write_as(out, &|path| facts(place, path))?.iter().for_each(|r| teller.note(r));
+    Ok(())
+}
+
+/// What an edit in XML must say of a file; what cannot be read is left out, since the host will say so itself.
+fn facts(place: &Place, path: &Path) -> Facts {
+    let Ok(info) = place.tools.probe(&ClipRef::whole(path)) else {
+        let moment = SoundRef { path: path.to_owned(), start: Seconds(0.0), length: Some(Seconds(0.05)) };
+        let sound = place.tools.sound(&moment).ok().flatten();
+        return Facts { sound: sound.map(|s| (s.channels().len() as u16, s.rate())), ..Facts::default() };
+    };
+    Facts { size: Some(info.size), sound: info.sound.as_ref().map(|s| (s.channels, s.rate)), frames: i64::try_from(info.frames).ok() }
+}
+
 /// One hole and what goes there.
-struct Planned {
-    hole: Hole,
-    request: Request,
-    why: String,
-    depth: media::Depth,
+pub struct Planned {
+    /// Where it goes.
+    pub hole: Hole,
+    /// What is made.
+    pub request: Request,
+    /// Why that, for people.
+    pub why: String,
+    /// Bits per channel of its picture files.
+    pub depth: media::Depth,
 }
 
 impl Planned {
@@ -85,12 +120,12 @@ impl Planned {
 }
 
 /// The folder beside the timeline that holds what is made for it.
-fn media_folder(out: &Path) -> PathBuf {
+pub fn media_folder(out: &Path) -> PathBuf {
     let stem = out.file_stem().map_or_else(|| "cut".into(), |s| s.to_string_lossy().into_owned());
     out.with_file_name(format!("{stem} pickups"))
 }
 
-fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
+fn plan(args: &Fill, place: &Place, hole: Hole, teller: &mut Teller) -> Result<Planned, Fault> {
     let known = |n: &Option<Neighbour>| n.as_ref().map(|n| Known::probe(&place.tools, &n.clip, args.common.colour)).transpose();
     let (tail, head) = (known(&hole.tail)?, known(&hole.head)?);
     let any = tail.as_ref().or(head.as_ref());
@@ -104,13 +139,23 @@ fn plan(args: &Fill, place: &Place, hole: Hole) -> Result<Planned, Fault> {
     place::apply(&mut request, &args.common, if task == Task::Bridge { 0 } else { HANDLES });
     if let Some(prompt) = &hole.prompt {
         request.prompt.clone_from(prompt);
+    } else if request.prompt.trim() == prompts::AUTO {
+        let told = |n: &Neighbour| {
+            let stem = n.clip.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            Told::default().name(&n.name).name(&stem).metadata(&n.metadata)
+        };
+        let sides: Vec<Told> = hole.tail.iter().chain(&hole.head).map(told).collect();
+        prompts::take(&mut request, words::prompt(&sides), teller);
     }
+    let row = |(frame, prompt): &(i64, String)| Some(Beat { frame: u32::try_from(*frame).ok()?, prompt: prompt.clone() });
+    request.storyboard.extend(hole.rows.iter().filter_map(row));
+    request.storyboard.sort_by_key(|b| b.frame);
     request.start = hole.start;
     request.drop_frame = hole.drop_frame;
     request.context.colour = any.map_or(ColourSpace::Rec709, |k| k.info.colour);
     request.pixel_aspect = any.map_or(1.0, |k| k.info.pixel_aspect);
     let colour = request.context.colour;
-    let side = |known: &Option<Known>, sound: &Option<shot::SoundRef>, from_end: bool| -> Result<Side, Fault> {
+    let side = |known: &Option<Known>, sound: &Option<SoundRef>, from_end: bool| -> Result<Side, Fault> {
         let picture = known
             .as_ref()
             .map(|k| {
@@ -153,14 +198,14 @@ fn choose(hole: &Hole, tail: bool, head: bool) -> (Task, String) {
     }
 }
 
-fn fill(
-    args: &Fill,
+/// Makes a planned shot, as movie and sound in a folder.
+pub fn fill(
     place: &Place,
+    format: FormatArg,
     p: &Planned,
     folder: &Path,
     number: usize,
-    teller: &mut Teller,
-    cancel: &Cancel,
+    (teller, cancel): (&mut Teller, &Cancel),
 ) -> Result<Filling, Fault> {
     let done = job::make(place, &p.request, teller, cancel)?;
     let take = done.take.take();
@@ -170,7 +215,7 @@ fn fill(
     })?;
     let name = format!("{number:03} {} {}", p.request.task.word(), &take.id.as_str()[..8]);
     let movie = folder.join(format!("{name}.mov"));
-    let order = Order { tools: &place.tools, out: &movie, format: args.common.format, depth: p.depth, with_handles: true };
+    let order = Order { tools: &place.tools, out: &movie, format, depth: p.depth, with_handles: true };
     deliver::take(&order, &done.take, None, None)?;
     let sound = match take.samples {
         Some(_) => {

@@ -21,11 +21,13 @@ mod matching;
 mod place;
 mod program;
 mod promote;
+mod prompts;
 mod retake;
 mod retime;
 mod shoot;
 mod sink;
 mod sound_only;
+mod storyboard;
 mod strip;
 mod takes_command;
 mod tell;
@@ -80,6 +82,7 @@ fn run(command: &Command, tell: Tell, cancel: &Cancel) -> Result<(), Fault> {
         Command::Sound(a) => sound_only::run(a, &mut teller("sound"), cancel),
         Command::Match(a) => matching::run(a, &mut teller("match"), cancel),
         Command::Fill(a) => fill::run(a, &mut teller("fill"), cancel),
+        Command::Storyboard(a) => storyboard::run(a, &mut teller("storyboard")),
         Command::Takes(a) => takes_command::run(a, cancel),
         Command::Weights(a) => weights_command::run(a, cancel),
         Command::Doctor(a) => doctor::run(a),
@@ -99,6 +102,7 @@ fn tell_of(command: &Command) -> Tell {
         Command::Fill(a) => a.common.tell,
         Command::Sound(a) => a.tell,
         Command::Match(a) => a.tell,
+        Command::Storyboard(a) => a.tell,
         Command::Takes(a) => json(match &a.command {
             cli::TakesCommand::List(l) => l.json,
             cli::TakesCommand::Show(s) => s.json,

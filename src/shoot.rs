@@ -6,6 +6,8 @@ use crate::cli::Common;
 use crate::deliver::{self, Neighbour, Order};
 use crate::job::{self, Place, Watch};
 use crate::place;
+use crate::prompts;
+use crate::storyboard;
 use crate::tell::Teller;
 
 /// One shot as a command asked for it.
@@ -24,6 +26,10 @@ pub struct Shoot<'a> {
 
 /// Makes the takes that were asked for and delivers the first; gives that take back.
 pub fn run(shoot: &Shoot<'_>, place: &Place, mut request: Request, teller: &mut Teller, cancel: &Cancel) -> Result<takes::Stored, Fault> {
+    if let Some(board) = &shoot.common.storyboard {
+        storyboard::only(board, &request)?.apply(&mut request, shoot.common);
+    }
+    prompts::settle(&mut request, teller);
     room_for_takes(shoot.common.takes, place, &request)?;
     let mut first = None;
     for n in 0..shoot.common.takes {

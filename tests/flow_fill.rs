@@ -40,6 +40,17 @@ fn the_demo_cut_is_filled_to_the_frame_and_the_sample() {
         .output()
         .unwrap();
     assert!(check.status.success(), "{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    // The same fill for hosts that read no OpenTimelineIO: its adapters for their forms must find the same cut.
+    for form in ["fcpxml", "edl"] {
+        let export = s.path(&format!("filled/cut.{form}"));
+        s.ok([PathBuf::from("fill"), cut.clone(), "--quiet".into(), "-o".into(), export.clone()]);
+        let check = Command::new(python())
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/timeline/tests/check_export.py"))
+            .args([&filled, &export])
+            .output()
+            .unwrap();
+        assert!(check.status.success(), "{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    }
     // What was filled is no hole any more.
     let again = s.ok([PathBuf::from("fill"), filled, PathBuf::from("--plan"), PathBuf::from("--json")]);
     assert!(of_kind(&events(&again), "hole").is_empty());

@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use serde_json::Value;
 use support::{Scratch, events, media, of_kind};
 
@@ -10,9 +13,23 @@ fn lines(out: &std::process::Output) -> Vec<Value> {
     String::from_utf8_lossy(&out.stdout).lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
+/// A small clip with sound: what is tested here does not depend on the size.
+fn clip(s: &Scratch) -> PathBuf {
+    let path = s.path("clip.mov");
+    let done = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(media("clips/udacity_lane.mp4"))
+        .args(["-f", "lavfi", "-i", "anoisesrc=r=48000:a=0.05:seed=1", "-map", "0:v", "-map", "1:a", "-vf", "scale=192:108"])
+        .args(["-frames:v", "60", "-shortest", "-c:v", "mjpeg", "-q:v", "3", "-c:a", "pcm_s16le"])
+        .arg(&path)
+        .status();
+    assert!(done.unwrap().success());
+    path
+}
+
 /// Three takes of one bridge and a card of another shot. Gives the bridge's ids by seed, and the card's.
 fn takes(s: &Scratch) -> (Vec<String>, String) {
-    let clip = media("clips/udacity_lane.mp4");
+    let clip = clip(s);
     let part = |span: &str| format!("{}@{span}", clip.display());
     let id =
         |out: &std::process::Output| of_kind(&events(out), "take").iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
@@ -71,6 +88,8 @@ fn takes_are_ranked_shown_chosen_and_cleared_away() {
     for strip in [&media["strip"], &media["cut_in"]["strip"], &media["cut_out"]["strip"]] {
         assert!(strip.as_str().unwrap().starts_with("data:image/jpeg;base64,/9j/"));
     }
+    assert!(media["sound"].as_str().unwrap().starts_with("data:audio/mp4;base64,"));
+    assert!(media["bars"].as_array().unwrap().iter().all(|bar| (20..90).contains(&bar.as_u64().unwrap())), "{}", media["bars"]);
     assert_eq!((&media["cut_in"]["cells"], &media["cut_in"]["at"], &shown["cells"]), (&4.into(), &2.into(), &6.into()));
     assert_eq!(cards.iter().find(|c| c["id"] == card.as_str()).unwrap()["prompt"], "</script><b>a harbour");
 
@@ -100,8 +119,7 @@ fn takes_are_ranked_shown_chosen_and_cleared_away() {
 #[test]
 fn takes_whose_neighbours_are_gone_are_ranked_by_what_is_left() {
     let s = Scratch::new();
-    let clip = s.path("clip.mp4");
-    std::fs::copy(media("clips/udacity_lane.mp4"), &clip).unwrap();
+    let clip = clip(&s);
     let part = |span: &str| format!("{}@{span}", clip.display());
     s.ok(["bridge", "--tail", &part("0-24"), "--head", &part("30-54"), "--frames", "4", "--quiet", "-o", "b"]);
     std::fs::remove_file(&clip).unwrap();

@@ -222,7 +222,10 @@ pub struct RegionsNeeded(pub Vec<(&'static str, RectD)>);
 impl RegionsNeeded {
     pub(crate) fn write(&self, out: &PropertySet<'_>) -> Result<()> {
         for (clip, r) in &self.0 {
-            out.set_doubles(keep(&format!("OfxImageClipPropRoI_{clip}"))?, &[r.x1, r.y1, r.x2, r.y2])?;
+            // As above: what a host does not ask about is no reason to fail.
+            if let Err(error) = out.set_doubles(keep(&format!("OfxImageClipPropRoI_{clip}"))?, &[r.x1, r.y1, r.x2, r.y2]) {
+                log::debug!("passed over: {error}");
+            }
         }
         Ok(())
     }

@@ -390,7 +390,13 @@ impl Image<'_> {
         // Words, so that rows of every depth begin where their type may lie: a pixel of floats is whole words, and so is a row of
         // other pixels once it is rounded up.
         let stride = width.next_multiple_of(4);
-        let mut memory = vec![0_u32; stride / 4 * window.height() as usize];
+        let words = stride / 4 * window.height() as usize;
+        let mut memory: Vec<u32> = Vec::new();
+        // A window may be as large as a host says: where there is no room, that must not end its process.
+        if memory.try_reserve_exact(words).is_err() {
+            return Err(Error::OnDevice { what: "a picture without room in memory", code: 0 });
+        }
+        memory.resize(words, 0);
         let done = write(Output {
             layout: self.layout,
             corner: memory.as_mut_ptr().cast(),

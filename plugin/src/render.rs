@@ -47,6 +47,7 @@ pub fn render(instance: &Instance<'_>, data: &Data, args: &mut RenderArgs<'_>) -
         },
         found => found,
     };
+    // On a device only stored frames can be shown: for anything else the host asks again, with images in memory.
     args.in_memory()?;
     if !is_final || (values.missing() == Missing::Slate && !matches!(found, Found::Fault(_))) {
         return slate(&ask, args, &found, &place);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use shot::ColourSpace;
 
-use super::{AtFrame, Model};
+use super::{AtFrame, BoardRef, Model};
 
 /// Length of what is made.
 #[derive(Clone, Copy, Debug, Args)]
@@ -79,7 +79,7 @@ pub struct Common {
     /// auto, draft, ltx, or the path of a program that speaks the worker protocol
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: Engine,
-    /// What the shot should show
+    /// What the shot should show; `auto` takes words from the neighbours' names and says which
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub prompt: String,
     /// What it should not show
@@ -91,6 +91,9 @@ pub struct Common {
     /// A still that it should show at frame N; may be given again
     #[arg(long, value_name = "N=FILE")]
     pub keyframe: Vec<AtFrame>,
+    /// Rows of time, prompt, still, camera and sound: YAML, JSON, or a screenplay (.fountain); #N is its N-th shot
+    #[arg(long, value_name = "FILE[#N]", conflicts_with_all = ["beat", "keyframe"])]
+    pub storyboard: Option<BoardRef>,
     /// Takes of one shot differ in nothing else
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -69,9 +69,13 @@ pub struct Establish {
     /// A still to start from
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    /// Length.
-    #[command(flatten)]
-    pub length: Length,
+    /// Length in frames; a storyboard may say it instead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "seconds",
+        required_unless_present_any = ["seconds", "storyboard"])]
+    pub frames: Option<u32>,
+    /// Length in seconds
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
     /// Picture size
     #[arg(long, value_name = "WxH")]
     pub size: Size,
@@ -81,7 +85,7 @@ pub struct Establish {
     /// Options of every shot.
     #[command(flatten)]
     pub common: Common,
-    /// .mov, .mp4 (preview), or a folder
+    /// .mov, .mp4 (preview), or a folder; for a storyboard of several shots a timeline: .otio, .fcpxml or .edl
     #[arg(short, value_name = "OUT")]
     pub out: PathBuf,
 }
@@ -188,7 +192,7 @@ pub struct Fill {
     /// Options of every shot.
     #[command(flatten)]
     pub common: Common,
-    /// The new timeline; made shots go into a folder beside it
+    /// The new timeline, .otio, .fcpxml or .edl; made shots go into a folder beside it
     #[arg(short, value_name = "OUT.otio", required_unless_present_any = ["plan", "only"])]
     pub out: Option<PathBuf>,
 }

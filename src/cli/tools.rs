@@ -88,6 +88,20 @@ pub struct MatchColour {
     pub out: PathBuf,
 }
 
+/// `pickup storyboard`
+#[derive(Debug, Args)]
+pub struct StoryboardCommand {
+    /// A screenplay in Fountain form, or a storyboard to be checked and written anew
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How events are told.
+    #[command(flatten)]
+    pub tell: Tell,
+    /// The storyboard, .yaml
+    #[arg(short, value_name = "OUT.yaml")]
+    pub out: PathBuf,
+}
+
 /// `pickup doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {

@@ -1,5 +1,7 @@
 //! Words that stand for something: clips with their points, spans, retime factors, what belongs to a frame.
 
+use std::path::PathBuf;
+
 use shot::{ClipRef, Fault, FrameIndex, Span};
 
 /// A clip on the command line: FILE or FILE@IN-OUT.
@@ -88,6 +90,29 @@ impl std::str::FromStr for AtFrame {
         match parts {
             Some((frame, what)) if !what.is_empty() => Ok(Self { frame, what: what.to_owned() }),
             _ => Err("write the frame, an equals sign and what belongs there, such as 48=the door opens".to_owned()),
+        }
+    }
+}
+
+/// A storyboard on the command line: FILE, or FILE#N for its N-th shot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardRef {
+    /// YAML, JSON, or a screenplay.
+    pub path: PathBuf,
+    /// Which shot, counted from 1; all of them where it is not said.
+    pub shot: Option<usize>,
+}
+
+impl std::str::FromStr for BoardRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A file may have a # in its name: only one followed by a number up to the end is ours.
+        let numbered = text.rsplit_once('#').and_then(|(file, n)| Some((file, n.parse::<usize>().ok().filter(|n| *n > 0)?)));
+        match numbered {
+            Some((file, shot)) if !file.is_empty() => Ok(Self { path: file.into(), shot: Some(shot) }),
+            _ if text.is_empty() => Err("a storyboard needs a file name".to_owned()),
+            _ => Ok(Self { path: text.into(), shot: None }),
         }
     }
 }

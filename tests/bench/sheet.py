@@ -4,8 +4,8 @@
   sheet.py --program PICKUP [--takes 200] [--chromium chromium] [--json OUT] [--picture OUT.png]
 
 Four takes of a bridge are made with the draft engine (24 frames, 320 × 180, with sound) and copied under other names until there are
-enough: the page knows no difference. It is opened in headless Chromium, which cannot reach any network. Opened means: until the whole file is read and all cards are there. Rows: megabytes,
-seconds to open, wrong things."""
+enough: the page knows no difference. It is opened in headless Chromium, which cannot reach any network. Opened means: until the whole
+file is read and all cards are there. Rows: megabytes, seconds to open, wrong things."""
 import argparse
 import json
 import re

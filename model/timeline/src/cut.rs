@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shot::{FrameIndex, Rate};
 
+use crate::durable::write_whole;
 use crate::error::Error;
 use crate::fill::uses_old_clips;
 use crate::hole::{Around, Hole, Survey, Surveyor};
@@ -69,6 +69,32 @@ impl Cut {
             None => FrameIndex(0),
         };
         Ok(Self { item, folder: None, clock, start, old_clips: uses_old_clips(&root), placed: Vec::new(), root })
+    }
+
+    /// A new cut, on one picture track, whose shots are all still to be made: each is an offline clip of its name and length in
+    /// frames, and so a hole. It begins at `start`.
+    pub fn to_be_made(name: &str, rate: Rate, start: FrameIndex, shots: &[(&str, u32)]) -> Result<Self, Error> {
+        let fps = rate.as_f64();
+        let time = |frames: i64| json!({"OTIO_SCHEMA": "RationalTime.1", "rate": fps, "value": frames as f64});
+        let item = |schema: &str, name: &str| json!({"OTIO_SCHEMA": schema, "metadata": {}, "name": name, "source_range": null, "effects": [], "markers": [], "enabled": true});
+        let clips = shots.iter().map(|(name, frames)| {
+            let mut clip = item("Clip.2", name);
+            clip["source_range"] = json!({"OTIO_SCHEMA": "TimeRange.1", "duration": time(i64::from(*frames)), "start_time": time(0)});
+            clip["media_references"] = json!({"DEFAULT_MEDIA": {
+                "OTIO_SCHEMA": "MissingReference.1", "metadata": {}, "name": "", "available_range": null, "available_image_bounds": null,
+            }});
+            clip["active_media_reference_key"] = "DEFAULT_MEDIA".into();
+            clip
+        });
+        let mut track = item("Track.1", "V1");
+        track["children"] = clips.collect();
+        track["kind"] = "Video".into();
+        let mut stack = item("Stack.1", "tracks");
+        stack["children"] = json!([track]);
+        let root = json!({
+            "OTIO_SCHEMA": "Timeline.1", "metadata": {}, "name": name, "global_start_time": time(start.0), "tracks": stack,
+        });
+        Self::parse(&root.to_string())
     }
 
     /// The same cut, its relative addresses seen from an absolute folder.
@@ -136,7 +162,11 @@ impl Cut {
         self.surveyed(&|path| path.exists(), |s| Ok(s.around((frame.0 - self.start.0) as f64)))
     }
 
-    fn surveyed<T>(&self, exists: &dyn Fn(&Path) -> bool, then: impl FnOnce(Surveyor<'_, '_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn surveyed<T>(
+        &self,
+        exists: &dyn Fn(&Path) -> bool,
+        then: impl FnOnce(Surveyor<'_, '_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         // A cut names the same file hundreds of times, and a share is slow to answer.
         let known = RefCell::new(HashMap::<PathBuf, bool>::new());
         let exists = |path: &Path| {
@@ -194,17 +224,7 @@ impl Cut {
             let file = files.iter().find(|f| f.exists()).or(files.first())?;
             Some(format!("{}{}", url::absolute(file)?, if address.ends_with('/') { "/" } else { "" }))
         });
-        let text = text_of(&root);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let scratch = folder.join(format!(".{name}.{}.new", std::process::id()));
-        let written = std::fs::File::create(&scratch).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.and_then(|()| std::fs::rename(&scratch, &path)).map_err(|why| {
-            let _ = std::fs::remove_file(&scratch);
-            no(why)
-        })
+        write_whole(&path, &text_of(&root)).map_err(no)
     }
 }
 

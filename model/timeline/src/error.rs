@@ -72,6 +72,12 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// A storyboard, or a screenplay, that says something impossible.
+    #[error("the storyboard cannot be used: {what}")]
+    Storyboard {
+        /// What is wrong.
+        what: String,
+    },
     /// The file cannot be written.
     #[error("the cut {} cannot be written: {why}", .path.display())]
     Write {
@@ -94,6 +100,9 @@ impl From<Error> for Fault {
             Error::NoPicture => (Code::Input, "enable a picture track, or export one, and try again"),
             Error::TooShort { .. } => (Code::Internal, "this is a mistake in Pickup: please report it with the log"),
             Error::Path { .. } => (Code::Argument, "give an absolute path whose names are Unicode"),
+            Error::Storyboard { .. } => {
+                (Code::Input, "mend the file; docs/storyboard.schema.json and docs/storyboard.md say what may stand there")
+            }
             Error::Write { .. } => (Code::Output, "make room, check the folder's permissions, or write elsewhere"),
         };
         Self::new(code, error.to_string(), remedy)

@@ -30,6 +30,8 @@ pub struct Hole {
     pub why: String,
     /// What a marker or its comment says the shot should show.
     pub prompt: Option<String>,
+    /// What later markers in it say, each from its frame of the hole on: the rows of a storyboard.
+    pub rows: Vec<(i64, String)>,
     /// The offline clip that stands in it.
     pub offline: Option<Offline>,
     /// Frames that transitions at its start and end need beyond them.
@@ -125,11 +127,11 @@ pub struct Survey {
 
 /// A stretch in frames, and what is on top in it.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
-    start: f64,
-    end: f64,
+pub(crate) struct Stretch {
+    pub start: f64,
+    pub end: f64,
     /// Index of the topmost picture.
-    top: Option<usize>,
+    pub top: Option<usize>,
 }
 
 /// A hole on the way.
@@ -139,6 +141,8 @@ struct Draft {
     offline: Option<usize>,
     over_picture: bool,
     wish: Option<Wish>,
+    /// Later wishes, with their frames of the cut.
+    rows: Vec<(f64, String)>,
 }
 
 pub(crate) struct Surveyor<'a, 'v> {
@@ -165,13 +169,14 @@ impl<'a, 'v> Surveyor<'a, 'v> {
         let named = self.named_ranges(&marks, &stretches);
         let is_online = |s: &Stretch| s.top.is_some_and(|i| !matches!(self.walk.pictures[i].shows, Shows::Offline(_)));
         let mut drafts: Vec<Draft> = subtract(stretches.iter().filter(|s| !is_online(s)), &named)
-            .map(|s| Draft { start: s.start, end: s.end, offline: s.top, over_picture: false, wish: None })
+            .map(|s| Draft { start: s.start, end: s.end, offline: s.top, over_picture: false, wish: None, rows: Vec::new() })
             .collect();
         let shown: Vec<Stretch> = subtract(stretches.iter().filter(|s| is_online(s)), &named).collect();
         for (start, end, wish) in named {
             let inside: Vec<&Stretch> = stretches.iter().filter(|s| s.start < end && s.end > start).collect();
             let offline = inside.first().filter(|s| inside.len() == 1 && !is_online(s)).and_then(|s| s.top);
-            drafts.push(Draft { start, end, offline, over_picture: inside.iter().any(|s| is_online(s)), wish: Some(wish) });
+            let over_picture = inside.iter().any(|s| is_online(s));
+            drafts.push(Draft { start, end, offline, over_picture, wish: Some(wish), rows: Vec::new() });
         }
         drafts.sort_by(|a, b| a.start.total_cmp(&b.start));
         self.attach_points(&marks, &mut drafts);
@@ -197,7 +202,7 @@ impl<'a, 'v> Surveyor<'a, 'v> {
     }
 
     /// The cut from its start to its end, with what is on top at each moment.
-    fn stretches(&self) -> Vec<Stretch> {
+    pub fn stretches(&self) -> Vec<Stretch> {
         // Begin and end of every picture; at equal times ends come first.
         let mut events: Vec<(f64, bool, usize)> = Vec::with_capacity(2 * self.walk.pictures.len());
         for (i, leaf) in self.walk.pictures.iter().enumerate() {
@@ -273,6 +278,7 @@ impl<'a, 'v> Surveyor<'a, 'v> {
                 Some(Draft { wish: slot @ None, .. }) => *slot = Some(wish),
                 // The clip it is pinned to became this hole.
                 Some(Draft { wish: Some(w), .. }) if *w == wish => {}
+                Some(Draft { rows, .. }) if wish.task.is_none() && !wish.prompt.is_empty() => rows.push((mark.start, wish.prompt)),
                 Some(_) => self.remark(&wish, mark.start, "stands in a hole that another marker speaks for"),
                 None if mark.item.is_none() => {
                     self.remark(&wish, mark.start, "has no range and stands in no hole: give it a length");
@@ -313,6 +319,7 @@ impl<'a, 'v> Surveyor<'a, 'v> {
             drop_frame: self.drop_frame,
             plan,
             why,
+            rows: draft.rows.iter().map(|(at, text)| ((at - start).round().max(0.0) as i64, text.clone())).collect(),
             prompt: draft.wish.map(|w| w.prompt).filter(|p| !p.is_empty()),
             offline,
             handles,

@@ -19,6 +19,9 @@
 //! **Rates.** The cut's rate is that of its `global_start_time`, else the one most clips of the picture tracks are cut in.
 //! Decimal rates are recognised as fractions (23.976023976023978 is 24000/1001). Items in other rates are understood.
 //!
+//! **Other forms.** [`Cut::write_as`] writes Final Cut Pro's XML and CMX 3600 edit lists for hosts that read no OpenTimelineIO.
+//! [`Storyboard`]s say what shots should show and when; a screenplay in Fountain form becomes one.
+//!
 //! Threads: a [`Cut`] is plain data. Nothing here starts a thread or reads the clock.
 //!
 //! The crate refuses files that are not OpenTimelineIO, times that are no numbers or negative lengths, rates of 0 and nesting
@@ -26,21 +29,28 @@
 //! system, or of a closure ([`Cut::holes_with`]).
 
 mod cut;
+mod durable;
 mod error;
+mod export;
 mod fill;
+pub mod fountain;
 mod hole;
 mod json;
 pub mod marker;
 mod media;
 mod setup;
+pub mod storyboard;
 mod time;
 mod url;
 mod walk;
+pub mod words;
 
 pub use cut::Cut;
 pub use error::Error;
+pub use export::{Exported, Facts, Form};
 pub use fill::{Filling, Placed};
 pub use hole::{Around, Hole, Neighbour, Offline, Plan, Survey};
+pub use storyboard::Storyboard;
 
 /// Compositions that may be nested into each other.
 pub const MAX_DEPTH: usize = 30;

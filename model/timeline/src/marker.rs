@@ -6,7 +6,8 @@
 //!
 //! A marker of more than one frame makes a hole of its range, whatever stands there. One of a single frame, which is how hosts
 //! write markers without a range, speaks for the hole it stands in; pinned to a clip that is there, it asks for that clip
-//! again; pinned to anything else it says nothing, and a remark tells so.
+//! again; pinned to anything else it says nothing, and a remark tells so. Further ones in the same hole are the rows of a
+//! storyboard: what the shot shows from their frame on.
 
 use shot::Task;
 use shot::request::{End, Keep};

@@ -57,7 +57,7 @@ struct Slot<'v> {
     kind: Kind,
 }
 
-/// A marker whose name is ours, in frames of the cut.
+/// A marker, whoever it speaks to, in frames of the cut.
 pub(crate) struct Mark<'v> {
     pub start: f64,
     pub end: f64,
@@ -68,6 +68,8 @@ pub(crate) struct Mark<'v> {
 
 /// A transition, in frames of the cut: the cut it stands on, and its reach to both sides.
 pub(crate) struct Dissolve {
+    /// The layer of its track.
+    pub layer: usize,
     pub at: f64,
     pub into: f64,
     pub out: f64,
@@ -259,8 +261,12 @@ impl<'v, 'f> Walk<'v, 'f> {
     }
 
     fn mark(&mut self, owner: &Node<'v>, window: Window, offset: f64, item: Option<(f64, f64)>) -> Result<(), Error> {
-        for node in owner.list("markers").filter(|m| crate::marker::is_ours(m.text("name"))) {
-            let range = Range::of(&node, "marked_range")?;
+        for node in owner.list("markers") {
+            // Markers that are not ours are only carried along: one with a broken range is no reason to refuse the cut.
+            let range = match Range::of(&node, "marked_range") {
+                Err(_) if !crate::marker::is_ours(node.text("name")) => continue,
+                range => range?,
+            };
             let start = offset + range.map_or(-offset, |r| self.clock.frames(r.start));
             let end = start + range.map_or(0.0, |r| self.clock.frames(r.duration));
             let outer = |t: f64| snap(window.origin + t * window.scale);
@@ -276,7 +282,7 @@ impl<'v, 'f> Walk<'v, 'f> {
         };
         let (into, out) = (reach("in_offset")?, reach("out_offset")?);
         if kind == Kind::Picture {
-            self.dissolves.push(Dissolve { at: snap(window.origin + at * window.scale), into, out });
+            self.dissolves.push(Dissolve { layer: self.layer, at: snap(window.origin + at * window.scale), into, out });
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ const KEPT: (usize, usize) = (40, 4096);
 
 /// What a run of one target came to.
 #[derive(Debug, Default)]
-pub struct Result {
+pub struct Outcome {
     /// Inputs tried.
     pub tried: u64,
     /// Ways of behaving seen.
@@ -49,8 +49,8 @@ pub struct Work<'a> {
 }
 
 /// Runs a target in children until the time is up, a new child after each failure.
-pub fn run(work: &Work<'_>) -> io::Result<Result> {
-    let mut result = Result::default();
+pub fn run(work: &Work<'_>) -> io::Result<Outcome> {
+    let mut result = Outcome::default();
     let began = Instant::now();
     let found = work.folder.join("found").join(work.target);
     loop {
