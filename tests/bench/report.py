@@ -302,7 +302,7 @@ def ltx_parity(report):
                 beside = ", ".join(f"{tensor} {value:.1e}" for tensor, value in each.items())
                 report.row(f"ltx {generation}: weights in {stage}, error over what the form allows", error(worst) / worst["bar"], "", 1.0, "max", beside)
             else:
-                beside = f"{worst['tensor']}; the worst of {len(of)} tensors of {len(models)} models and layouts"
+                beside = f"{worst['tensor']}; the worst of {len(of)} tensors; models and layouts: {len(models)}"
                 report.row(f"ltx {generation}: {stage}", error(worst), "relative error", worst["bar"], "max", beside)
         for form in forms:
             if not any(r["stage"] == form for r in rows):
