@@ -105,15 +105,30 @@ class Session(object):
                 self._select(item, max(chosen, 1), span, None)
                 raise Failure("take %d did not get to the place of the one before" % index, "the one before is shown again")
             shown = made or self._take_of(sure(item, "GetMediaPoolItem"))
-            for sound in sounds:
-                placing.remove(sound)
-            if sounds and shown.sound:
-                self._put_sound(placing, shown, int(span[0]))
+            if sounds:
+                try:
+                    self._swap_sound(sounds, take, shown, int(span[0]))
+                except BaseException:
+                    self._select(item, max(chosen, 1), span, None)
+                    raise
             self._use(shown, int(span[0]))
             self.tell("take %d, seed %d" % (index, shown.seed), None)
             return [item]
 
         return self._guarded(change)
+
+    def _swap_sound(self, sounds, before, after, start):
+        """One take's sound in place of another's. What stood there is put back when the new one does not get there."""
+        placing = Placing(self.line, self.tell)
+        for sound in sounds:
+            placing.remove(sound)
+        try:
+            if after.sound:
+                self._put_sound(placing, after, start)
+        except BaseException:
+            placing.undo_all()
+            self._put_sound(Placing(self.line, self.tell), before, start)
+            raise
 
     def _guarded(self, work):
         with Guard(self.line, self.tell):

@@ -109,6 +109,27 @@ class Faults(Base):
         self.assertEqual(len(scene.found("video", (40, 50))), 1)
         self.assertEqual(len([s for s in Line(scene.resolve).shots("video") if s.track > 1]), 1)
 
+    def test_next_take_whose_sound_cannot_be_placed_shows_the_one_before_again(self):
+        scene = self.scene()
+        scene.at(44)
+        scene.session().fill_gap()
+        before = scene.state()["items"]
+        scene.at(44)
+        session = scene.session()
+        put, calls = session._put_sound, []
+
+        def refuse_once(placing, take, record):
+            calls.append(take.id)
+            if len(calls) == 1:
+                raise Failure("no room", "make some")
+            return put(placing, take, record)
+
+        session._put_sound = refuse_once
+        with self.assertRaises(Failure):
+            session.next_take()
+        self.assertEqual(len(calls), 2)
+        self.assertEqual(scene.state()["items"], before)
+
     def test_program_that_is_missing(self):
         scene = self.scene()
         del_program = os.environ.pop("PICKUP_PROGRAM")
