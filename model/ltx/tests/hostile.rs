@@ -6,11 +6,15 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use candle_core::{DType, Device, Tensor};
 use ltx::checkpoint::quantise::{Kind, quantise};
 use ltx::checkpoint::{Checkpoint, Place};
 use ltx::error::{Error, Result};
 use ltx::text::TextEncoder;
+use ltx::transformer::config::Width;
+use ltx::transformer::{Pass, Perturbation, Positions, Residence, Stream, Timesteps, Transformer};
 use proptest::prelude::*;
 use serde_json::json;
 use support::{File, Stuff, fixture, sections, single};
@@ -425,6 +429,36 @@ fn a_missing_or_misshapen_tensor_is_named_with_its_file() {
         whole.write(path);
     }
     load(folder.path()).unwrap();
+}
+
+#[test]
+fn a_weight_of_the_transformer_that_is_no_number_is_named_with_its_file() {
+    let name = "model.diffusion_model.transformer_blocks.1.ff.net.2.weight";
+    let mut file = single("2.3");
+    let stuff = file.tensors.get_mut(name).unwrap();
+    assert_eq!(stuff.dtype, "BF16");
+    let middle = stuff.bytes.len() / 4 * 2;
+    stuff.bytes[middle..middle + 2].copy_from_slice(&0x7fc0u16.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = file.write(&folder.path().join("hostile.safetensors"));
+    let transformer = Transformer::load(&Checkpoint::open(&[path]).unwrap(), &Place::default(), Residence::default()).unwrap();
+    let ones = |rows: usize, columns: usize| Tensor::ones((rows, columns), DType::F32, &Device::Cpu).unwrap();
+    let stream = |width: Width, axes: usize| Stream {
+        tokens: ones(2, width.inputs),
+        timesteps: Timesteps::uniform(0.5, 2),
+        sigma: 0.5,
+        positions: Arc::new(Positions(vec![vec![(0.0, 1.0), (1.0, 2.0)]; axes])),
+        context: ones(3, width.context),
+        keyframes: None,
+        mask: None,
+    };
+    let config = transformer.config();
+    let mut pass = Pass { video: stream(config.video, 3), audio: stream(config.audio, 1), perturbation: Perturbation::default() };
+    let message = transformer.forward(std::slice::from_ref(&pass)).unwrap_err().to_string();
+    assert!(message.contains("transformer_blocks.1.ff.net.2.weight holds NaN") && message.contains("hostile.safetensors"), "{message}");
+    // A question that is no number is not the weights' fault.
+    pass.video.tokens = (pass.video.tokens * f64::NAN).unwrap();
+    assert!(matches!(transformer.forward(&[pass]), Err(Error::Broken(_))));
 }
 
 /// Not so the rows of tokens that a prompt has not, and what only says that there is a transformer.
