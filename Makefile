@@ -40,6 +40,7 @@ bench: setup python bundle
 	$(CARGO) build --locked --release -p draft --example retime
 	$(CARGO) build --locked --release -p ltx --example step --example decode
 	$(CARGO) test --locked --release -p ltx --test parity --no-run
+	$(CARGO) build --locked --release -p colour --example speed --example spaces
 	@target/python/bin/python tests/bench/report.py $(if $(ONLY),--only $(ONLY))
 
 fuzz: setup bundle

@@ -36,7 +36,7 @@ pub fn run(args: &MatchColour, teller: &mut Teller, cancel: &Cancel) -> Result<(
     let change = colour::Match::estimate(&given, &wanted, space).scaled(args.amount);
     teller.progress(Stage::Context, 1, 1);
     if change.is_identity() {
-        teller.note("the two match already: nothing is changed");
+        teller.note("no difference of colour is certain, or only the exposure differs: nothing is changed");
     }
     tables(args, &change, teller)?;
     render(args, &tools, &known, &clip, &change, teller, cancel)?;

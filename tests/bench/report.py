@@ -21,7 +21,7 @@ BENCH = ROOT / "tests" / "bench"
 RELEASE = ROOT / "target" / "release"
 BUNDLE = ROOT / "target" / "bundle" / "Pickup.ofx.bundle" / "Contents" / "Linux-x86-64"
 PICKUP = RELEASE / "pickup"
-NEEDS = "numpy opencv-python-headless pyloudnorm scikit-image"
+NEEDS = "numpy opencv-python-headless pyloudnorm scikit-image opencolorio"
 HOW = f"python3 -m venv venv && venv/bin/pip install {NEEDS}; then PICKUP_PYTHON=venv/bin/python make bench"
 
 
@@ -251,6 +251,61 @@ def colour(report, media):
     report.row("colour: left alone, worst clip", max(leave("ours")), "ΔE2000", 1.0, "max", f"MKL {max(leave('MKL')):.2f}")
 
 
+def look_files(report, media):
+    """A match as .cube and CDL, applied by OpenColorIO."""
+    rows, why = comparison("look_files.py", media / "clips", f"{PICKUP} match --reference {{reference}} --clip {{input}} --lut {{lut}} --cdl {{cdl}} --quiet -o {{out}}")
+    for file, bar in (("cube", 0.1), ("cdl", 3.0)):
+        name = f"match as {file}, applied by OpenColorIO: mean difference"
+        if rows is None:
+            report.missing(name, "ΔE2000", bar, "max", why)
+            continue
+        of = [r for r in rows if r["file"] == file]
+        beside = f"worst picture, 99.9th percentile {max(r['high'] for r in of):.2f}; the match changes {mean([r['changed'] for r in of]):.2f}"
+        beside += f"; it says of itself {mean([r['said'] or 0.0 for r in of]):.2f}" if file == "cdl" else ""
+        report.row(name, mean([r["mean"] for r in of]), "ΔE2000", bar, "max", beside)
+
+
+def spaces(report, _media):
+    """Every colour space against OpenColorIO, on other colours than the test has."""
+    python = os.environ.get("PICKUP_PYTHON", "python3")
+    made = subprocess.run([python, str(ROOT / "model" / "colour" / "tests" / "ocio" / "ocio.py"), "4242"], capture_output=True, text=True)
+    why = f"not measured: {(made.stderr.strip().splitlines() or ['it said nothing'])[-1][:120]}; {HOW}"
+    try:
+        if made.returncode:
+            raise OSError(why)
+        told = subprocess.run([RELEASE / "examples" / "spaces"], input=made.stdout, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as e:
+        report.missing("colour spaces beside OpenColorIO", "relative", 1e-4, "max", str(e))
+        return
+    for line in told.splitlines():
+        found = json.loads(line)
+        report.row(f"colour space {found['space']} beside OpenColorIO, worst of {found['rows']}", found["error"], "relative", 1e-4, "max", "codes −0.5 to 1.6, light −2 to 90")
+
+
+def colour_speed(report, _media):
+    bars = {"match of white balance": 30.0, "match of contrast and saturation": 10.0, "linear to LogC4": 20.0, "sRGB to PQ": 60.0, "estimate": 500.0}
+    try:
+        told = subprocess.run([RELEASE / "examples" / "speed"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as e:
+        report.missing("colour: CPU per 1080p frame", "ms", None, "max", f"not measured: {e}; cargo build --release -p colour --example speed")
+        return
+    for found in map(json.loads, told.splitlines()):
+        report.row(f"colour, CPU per 1080p frame: {found['name']}", found["ms"], "ms", bars.get(found["name"]), "max")
+
+
+def music(report, media):
+    rows, why = comparison("music.py", media / "audio", f"{PICKUP} sound --kind music --before {{input}} --seconds 0.5 --json -o {{out}}")
+    steady = lambda r: r["bpm"] is not None
+    for what, told, wrong, right in (("tempo", "tempo", "tempo_wrong", steady), ("key", "found", "key_wrong", lambda r: r["key"] is not None)):
+        if rows is None:
+            report.missing(f"music: {what} told with confidence and wrong", "", 0, "max", why)
+            continue
+        all_told = [r for r in rows if r[told] is not None]
+        report.row(f"music: {what} told with confidence and wrong", sum(r[wrong] for r in rows), "tracks", 0, "max", f"of {len(all_told)} told on {len(rows)} tracks")
+        share = mean([float(r[told] is not None and not r[wrong]) for r in rows if right(r)])
+        report.row(f"music: {what} told where there is one", share, "", 0.8 if what == "tempo" else 0.3, "min", "“not sure” elsewhere")
+
+
 def torch_bench(program, *rest):
     """The JSON that a program beside PyTorch prints, and why there is none."""
     python = os.environ.get("PICKUP_TORCH_PYTHON")
@@ -372,7 +427,7 @@ def sheet(report, _media):
     report.row("sheet of 200 takes: keys that do nothing, requests, unread sounds", len(rows["wrong"]), "", 0, "max", "; ".join(rows["wrong"]))
 
 
-PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, colour, ltx, sheet)}
+PARTS = {f.__name__: f for f in (bundle, host, speed, engine, inbetween, sharpness, hideability, ambience, room_tone, music, colour, look_files, spaces, colour_speed, ltx, sheet)}
 
 
 def main():

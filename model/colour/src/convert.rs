@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use shot::ColourSpace;
 
 use crate::curve;
+use crate::fast::wide;
 use crate::gamut::{self, Matrix};
 
 /// Pixels that are worked on at a time: three planes of it stay in the first-level cache.
@@ -45,13 +46,34 @@ fn narrow(m: &Matrix) -> Option<[[f32; 3]; 3]> {
 }
 
 fn convert_blocks(pixels: &mut [[f32; 4]], steps: &Steps) {
+    by_blocks(
+        pixels,
+        #[inline(always)]
+        |planes| run(planes, steps),
+    );
+}
+
+/// Runs `work` on the planes of one block of pixels after the other, spread over rayon's current pool and compiled for the
+/// machine's widest vectors: mark it and what it calls `#[inline(always)]`.
+#[inline(always)]
+pub(crate) fn by_blocks(pixels: &mut [[f32; 4]], work: impl Fn([&mut [f32]; 3]) + Sync) {
     pixels.par_chunks_mut(PIECE).for_each(|piece| {
-        for block in piece.chunks_mut(BLOCK) {
-            in_planes(block, |planes| run(planes, steps));
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for block in piece.chunks_mut(BLOCK) {
+                    in_planes(
+                        block,
+                        #[inline(always)]
+                        |planes| work(planes),
+                    );
+                }
+            },
+        );
     });
 }
 
+#[inline(always)]
 fn run(planes: [&mut [f32]; 3], steps: &Steps) {
     let [r, g, b] = planes;
     if let Some(space) = steps.decode {
@@ -80,7 +102,8 @@ fn run(planes: [&mut [f32]; 3], steps: &Steps) {
 }
 
 /// Runs a function on the planes of at most [`BLOCK`] pixels, with alpha divided out around it.
-pub(crate) fn in_planes(block: &mut [[f32; 4]], work: impl FnOnce([&mut [f32]; 3])) {
+#[inline(always)]
+fn in_planes(block: &mut [[f32; 4]], work: impl FnOnce([&mut [f32]; 3])) {
     let (mut r, mut g, mut b) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
     let n = block.len().min(BLOCK);
     let see_through = block.iter().any(|p| p[3] >= 0.0 && p[3] < 1.0);
@@ -106,11 +129,13 @@ const PEAK: f32 = 10.0;
 /// which keeps its slope finite at black.
 const LUMINANCE_FLOOR: f32 = 1e-4;
 
+#[inline(always)]
 fn luminance(r: f32, g: f32, b: f32) -> f32 {
     (0.2627 * r + 0.6780 * g + 0.0593 * b).abs()
 }
 
 /// BT.2100 table 5, OOTF: scene light 0 to 1 becomes display light, 1 = 100 cd/m².
+#[inline(always)]
 fn display_of_hlg(r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
     let floor = LUMINANCE_FLOOR.powf(1.0 / SYSTEM_GAMMA) / 3.0;
     for ((r, g), b) in r.iter_mut().zip(g).zip(b) {
@@ -121,6 +146,7 @@ fn display_of_hlg(r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
 }
 
 /// The inverse of [`display_of_hlg`].
+#[inline(always)]
 fn scene_of_hlg(r: &mut [f32], g: &mut [f32], b: &mut [f32]) {
     // OpenColorIO floors 3^1.2 times the light relative to the peak.
     let floor = LUMINANCE_FLOOR / 3.0f32.powf(SYSTEM_GAMMA);

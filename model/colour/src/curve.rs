@@ -266,6 +266,7 @@ fn hold(x: f32) -> f32 {
 }
 
 /// Turns one channel of code values into light, in place.
+#[inline(always)]
 pub(crate) fn decode(space: ColourSpace, plane: &mut [f32]) {
     match space {
         ColourSpace::LinearRec709 | ColourSpace::AcesCg => {}
@@ -284,6 +285,7 @@ pub(crate) fn decode(space: ColourSpace, plane: &mut [f32]) {
 }
 
 /// Turns one channel of light into code values, in place.
+#[inline(always)]
 pub(crate) fn encode(space: ColourSpace, plane: &mut [f32]) {
     match space {
         ColourSpace::LinearRec709 | ColourSpace::AcesCg => {}

@@ -1,4 +1,12 @@
 //! What a clip and its neighbour both show, and the transform between.
+//!
+//! Where too little overlaps nothing is changed. To bring the distributions of colours together instead was measured and left out: with
+//! frames of other clips as references, means in L*a*b* weakened to 15 % change a shot that needs nothing by 2.8 ΔE2000 and make graded
+//! ones worse (7.2 instead of 6.8); far-apart frames of the same clip win 0.7 of 6.8 and cost 0.6, with 2.1 on the worst.
+//!
+//! A difference of exposure alone is taken for a change of light and stays. Matching it too would undo exposures of −0.7 and +0.4 stops
+//! to 0.3 and 0.5 ΔE2000, but of 14 pairs of frames that need nothing it changed one by 6.6: from two frames a lamp that brightens and
+//! an iris that opens look the same.
 
 use rayon::prelude::*;
 use shot::{ColourSpace, Picture};

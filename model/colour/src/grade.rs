@@ -1,9 +1,8 @@
 //! The transform of a match: what it does to a pixel, how it is weakened and mixed.
 
-use rayon::prelude::*;
 use shot::{ColourSpace, Picture};
 
-use crate::convert::in_planes;
+use crate::convert::by_blocks;
 use crate::curve;
 use crate::gamut::{IDENTITY, Matrix};
 
@@ -86,11 +85,11 @@ impl Match {
         if self.is_identity() {
             return;
         }
-        picture.pixels_mut().par_chunks_mut(16_384).for_each(|piece| {
-            for block in piece.chunks_mut(256) {
-                in_planes(block, |planes| self.run(planes));
-            }
-        });
+        by_blocks(
+            picture.pixels_mut(),
+            #[inline(always)]
+            |planes| self.run(planes),
+        );
     }
 
     /// One colour, in code values of the picture.
@@ -103,6 +102,7 @@ impl Match {
         [r, g, b].map(|v| f64::from(v[0]))
     }
 
+    #[inline(always)]
     fn run(&self, planes: [&mut [f32]; 3]) {
         let [r, g, b] = planes;
         let curve = curve_of(self.space);

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Writes values.csv, the reference that tests/ocio.rs holds the crate to: python3 ocio.py > values.csv
 
+ocio.py SEED takes other random colours, for the bench.
+
 Needs: pip install opencolorio numpy (made with 2.6.0). Every colour is taken by OpenColorIO, optimization none, from each space
 to ACES2065-1, and from ACES2065-1 to each space, in the built-in studio configuration; then a few pairs directly.
 
 Columns: from, to, three values in, three values out. The spaces are named as on Pickup's command line, and `aces2065-1` stands for
 the hub, which Pickup does not offer: the test reaches it through ACEScg with the matrix of AMPAS S-2014-004."""
 import itertools
+import sys
 import numpy as np
 import PyOpenColorIO as ocio
 
@@ -45,7 +48,7 @@ def show(one, two, colours, out):
 
 def main():
     config = ocio.Config.CreateFromBuiltinConfig(CONFIG)
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
     light = [[x] * 3 for x in (-2, -0.3, -0.01, 0.001, 0.005, 0.02, 0.18, 0.5, 1, 4, 20, 90)]
     light += [list(v) for v in np.exp(random.uniform(np.log(0.002), np.log(12), (14, 3)))]
     light += [[0.9, 0.02, 0.05], [0.03, 0.8, 0.1], [0.02, 0.05, 1.1], [-0.05, 0.3, 0.2], [0.4, -0.02, 0.6]]
