@@ -6,6 +6,7 @@ use shot::request::Keep;
 use shot::{ClipRef, ColourSpace, Context, Fault, Frames, Key, Picture, Request, Sound, SoundMode, SoundRef, Task};
 
 /// A context in memory. The clip of a retime is not: its frames are decoded as they are asked for.
+#[derive(Default)]
 pub struct Decoded {
     tail: Option<Vec<Arc<Picture>>>,
     head: Option<Vec<Arc<Picture>>>,
@@ -57,6 +58,12 @@ impl Decoded {
             tail_sound: sound(&refs.tail.sound)?,
             head_sound: sound(&refs.head.sound)?,
         })
+    }
+
+    /// A context of one frame before the hole.
+    #[cfg(test)]
+    pub fn after(frame: Picture) -> Self {
+        Self { tail: Some(vec![Arc::new(frame)]), ..Self::default() }
     }
 
     /// The context as an engine is given it.

@@ -27,6 +27,8 @@ pub struct Made {
     pub notes: Vec<String>,
     /// Whether the pictures are a card.
     pub card: bool,
+    /// Whether highlights end at display white.
+    pub sdr: bool,
     /// Files of the engine's own, by name.
     pub kept: Vec<(String, Vec<u8>)>,
 }
@@ -87,7 +89,7 @@ impl<'a> TakeSink<'a> {
             kept: context.kept(),
             unfinished,
             count: 0,
-            made: Made { sound: None, poster: None, figures: Vec::new(), notes: Vec::new(), card: false, kept: Vec::new() },
+            made: Made { sound: None, poster: None, figures: Vec::new(), notes: Vec::new(), card: false, sdr: false, kept: Vec::new() },
         }
     }
 
@@ -112,7 +114,7 @@ impl<'a> TakeSink<'a> {
         Ok(self.made)
     }
 
-    fn matched(&mut self, mut picture: Picture) -> Picture {
+    fn coloured(&mut self, mut picture: Picture) -> Picture {
         if self.made.card {
             return picture;
         }
@@ -158,7 +160,7 @@ impl Sink for TakeSink<'_> {
         }
         let picture = match &self.kept.picture {
             Some(clip) => clip.frame(number as usize)?,
-            None => Arc::new(self.matched(picture)),
+            None => Arc::new(self.coloured(picture)),
         };
         self.seams.add(&picture);
         if number == self.request.total_frames() / 2 {
@@ -194,6 +196,14 @@ impl Sink for TakeSink<'_> {
 
     fn card(&mut self) {
         self.made.card = true;
+    }
+
+    fn matched(&mut self) {
+        self.colour = ColourLock::Off;
+    }
+
+    fn sdr(&mut self) {
+        self.made.sdr = true;
     }
 
     fn figure(&mut self, figure: Figure) {
@@ -275,6 +285,7 @@ pub fn manifest(request: &Request, engine: &dyn Engine, context: &Decoded, ids: 
         figures: made.figures,
         notes: made.notes,
         is_card: made.card,
+        is_sdr: made.sdr,
         provenance: Provenance {
             generator: format!("Pickup {}", env!("CARGO_PKG_VERSION")),
             engine: engine.name().to_owned(),
@@ -285,5 +296,56 @@ pub fn manifest(request: &Request, engine: &dyn Engine, context: &Decoded, ids: 
             context: ids.context,
             files: Vec::new(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use shot::{Key, Rate, Size, Task};
+
+    struct Nobody;
+
+    impl Watch for Nobody {
+        fn progress(&mut self, _: Stage, _: u64, _: u64) {}
+        fn note(&mut self, _: &str) {}
+    }
+
+    fn picture(tint: f32) -> Picture {
+        let size = Size::new(64, 48);
+        let at = |i: usize| {
+            let (x, y) = ((i % 64) as f32 / 64.0, (i / 64) as f32 / 48.0);
+            [0.2 + 0.5 * x * tint, 0.2 + 0.5 * y, 0.3 + 0.4 * (x * 9.0).sin().abs() * y, 1.0]
+        };
+        Picture::new(size, (0..size.pixels()).map(at).collect()).unwrap()
+    }
+
+    /// What reaches the writer of a picture that an engine made; `matched` says that the engine has matched it.
+    fn written(matched: bool) -> (Picture, Made) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = takes::Store::open(folder.path()).unwrap();
+        let request = Request::new(Task::Bridge, 1, Rate::whole(24), Size::new(64, 48));
+        let context = Decoded::after(picture(0.6));
+        let (frames, came) = std::sync::mpsc::sync_channel(4);
+        let (broken, unfinished) = (Mutex::new(None), store.unfinished(&Key::of(b"x").take_id()));
+        let of = Of { request: &request, context: &context, trained: true, frames, broken: &broken, unfinished: &unfinished };
+        let (mut watch, cancel) = (Nobody, Cancel::default());
+        let mut sink = TakeSink::new(of, &mut watch, &cancel);
+        if matched {
+            sink.matched();
+            sink.sdr();
+        }
+        sink.picture(picture(1.0)).unwrap();
+        let made = sink.finish().unwrap();
+        ((*came.recv().unwrap().1).clone(), made)
+    }
+
+    #[test]
+    fn what_the_engine_matched_is_not_matched_again() {
+        let ((once, made), (twice, plain)) = (written(true), written(false));
+        assert!(once == picture(1.0), "a matched picture was changed");
+        assert!(twice != picture(1.0), "a picture that nobody matched was left as it was");
+        assert!(made.sdr && !plain.sdr);
     }
 }

@@ -40,7 +40,7 @@ fn list(args: &TakesList) -> Result<(), Fault> {
                 if args.json {
                     println!(
                         "{}",
-                        serde_json::json!({"id": take.id, "folder": stored.folder(), "task": take.request.task.word(), "frames": take.frames, "seed": take.request.seed, "prompt": take.request.prompt, "card": take.is_card})
+                        serde_json::json!({"id": take.id, "folder": stored.folder(), "task": take.request.task.word(), "frames": take.frames, "seed": take.request.seed, "prompt": take.request.prompt, "card": take.is_card, "sdr": take.is_sdr})
                     );
                 } else {
                     println!("{}", line(take));

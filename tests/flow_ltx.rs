@@ -99,7 +99,21 @@ fn every_task_gives_exactly_what_was_asked() {
     run(&["retake", "--clip", &shot, "--span", "10-20"], "retake", 10);
     run(&["retake", "--clip", &shot, "--span", "10-20", "--keep", "picture"], "kept-picture", 10);
     run(&["retake", "--clip", &shot, "--span", "10-20", "--keep", "sound"], "kept-sound", 10);
-    // What is kept is the editor's own.
+    // What is kept is the editor's own: samples to the bit.
+    let samples = |path: &str, filter: &str| {
+        let out =
+            std::process::Command::new("ffmpeg").args(["-v", "error", "-i", path, "-af", filter, "-f", "s16le", "-"]).output().unwrap();
+        assert!(out.status.success());
+        out.stdout
+    };
+    let kept = samples(s.path("kept-sound").join("audio.wav").to_str().unwrap(), "anull");
+    assert!(kept == samples(&shot, "atrim=start_sample=20000:end_sample=40000") && kept.iter().any(|b| *b != 0));
+    // A rate beyond what the model knows: every second frame is its own, those between are not.
+    s.ok(["establish", "--prompt", "a pier", "--size", "64x64", "--rate", "120", "--frames", "9", "--handles", "0"]
+        .into_iter()
+        .chain(common)
+        .chain(["-o", "fast"]));
+    assert_eq!(frames(&s.path("fast"), "png").len(), 9);
     s.ok(["retime", "--clip", &format!("{shot}@10-20"), "--factor", "1", "--quiet", "-o", "own"]);
     for (kept, own) in frames(&s.path("kept-picture"), "png").iter().zip(frames(&s.path("own"), "png")) {
         let (kept, own) = (image::open(kept).unwrap().to_rgb8(), image::open(own).unwrap().to_rgb8());
@@ -107,6 +121,28 @@ fn every_task_gives_exactly_what_was_asked() {
         let worst = kept.as_raw().iter().zip(own.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(worst.unwrap() <= 1, "{worst:?}");
     }
+}
+
+#[test]
+fn a_light_take_is_made_whole_and_compared() {
+    let s = Scratch::new();
+    let weights = weights(&s, "ltx-2.3");
+    let light =
+        ["establish", "--prompt", "a pier", "--size", "96x64", "--rate", "24", "--frames", "9", "--handles", "0", "--quality", "draft"];
+    let out = s.ok(light.into_iter().chain(["--engine", "ltx", "--weights", &weights, "--json", "-o", "light"]));
+    let folder = take_folder(&out);
+    let id = folder.file_name().unwrap().to_str().unwrap();
+    assert!(folder.join("latents.safetensors").is_file());
+    let bytes: u64 = std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 20 << 20, "a light take of {bytes} bytes");
+    let out = s.ok(["takes", "promote", id, "--weights", &weights, "--json", "-o", "whole"]);
+    let events = events(&out);
+    let promoted = of_kind(&events, "promoted");
+    assert!(promoted[0]["from"] == id && promoted[0]["psnr"].as_f64().is_some_and(f64::is_finite), "{promoted:?}");
+    assert_eq!(frames(&s.path("whole"), "png").len(), 9);
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(take_folder(&out).join("take.json")).unwrap()).unwrap();
+    // Without a LoRA that makes log pictures, highlights end at white, and the take says so.
+    assert_eq!((&manifest["is_sdr"], &manifest["request"]["quality"]), (&true.into(), &"final".into()));
 }
 
 #[test]

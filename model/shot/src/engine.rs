@@ -71,6 +71,10 @@ pub trait Sink {
     fn progress(&mut self, stage: Stage, done: u64, of: u64) -> Result<(), Fault>;
     /// Says that the pictures are a card: the shot is still missing, and nobody shall take it for a picture.
     fn card(&mut self);
+    /// Says that the pictures are matched to the neighbours' look already: nobody matches them again. Before the first of them.
+    fn matched(&mut self) {}
+    /// Says that highlights of the pictures end at display white, because the engine could not know more.
+    fn sdr(&mut self) {}
     /// A measured figure of the result.
     fn figure(&mut self, figure: crate::take::Figure);
     /// Something the editor should know about the result, in one sentence.

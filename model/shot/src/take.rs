@@ -198,6 +198,9 @@ pub struct Take {
     /// True for a card that says the shot is still missing.
     #[serde(default)]
     pub is_card: bool,
+    /// Whether highlights end at display white because the engine could not know more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_sdr: bool,
     /// How it was made.
     pub provenance: Provenance,
 }

@@ -81,6 +81,7 @@ fn main() {
         figures: Vec::new(),
         notes: Vec::new(),
         is_card: false,
+        is_sdr: false,
         provenance,
     };
     let start = Instant::now();

@@ -36,6 +36,7 @@ pub fn manifest(id: &TakeId) -> Take {
         figures: Vec::new(),
         notes: Vec::new(),
         is_card: false,
+        is_sdr: false,
         provenance: Provenance {
             generator: "Pickup 0.1.0".into(),
             engine: "draft".into(),
