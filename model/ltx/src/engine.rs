@@ -1,7 +1,6 @@
 //! The model as an engine.
-
 //!
-//! [`plan`] and [`wish`] say what is to be made, [`clip`], [`canvas`] and [`hearing`] lay what is given, [`sample`] makes latents,
+//! [`plan`] and [`wish`] say what is to be made, [`clip`], [`canvas`], [`look`] and [`hearing`] lay what is given, [`sample`] makes latents,
 //! [`output`], [`lock`] and [`examine`] make frames of them; [`job`] is the way through all of it.
 
 pub mod asked;
@@ -12,10 +11,12 @@ pub mod hearing;
 pub mod job;
 pub mod latents;
 pub mod lock;
+pub mod look;
 pub mod meter;
 pub mod models;
 pub mod output;
 pub mod plan;
+pub mod preview;
 pub mod sample;
 pub mod state_file;
 pub mod wish;
@@ -26,11 +27,12 @@ use shot::{Context, Engine, Fault, Picture, Request, Sink};
 
 use crate::checkpoint::{Checkpoint, Generation, Mapped, Part, identity};
 use crate::error::Result;
-use crate::lora::Lora;
+use crate::lora::{Curve, Lora};
 use crate::transformer::Residence;
+use crate::upsampler::Upsampler;
 
 /// Raised by hand whenever the same request would give other bytes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What the engine works with.
 #[derive(Default)]
@@ -50,6 +52,8 @@ pub struct Options {
     pub compress: Option<Box<Compress>>,
     /// How the checkpoint is sampled.
     pub sampling: wish::Sampling,
+    /// Latents of one frame that are refined at once: what is larger goes through the model in parts. `None` for the model's own size.
+    pub largest: Option<usize>,
 }
 
 /// See [`Options::compress`]: pictures in Rec.709 and the factor.
@@ -65,6 +69,8 @@ pub struct Ltx {
     identity: String,
     /// How much larger and faster than its reference the target of an IC-LoRA is; `None` without one.
     reference: Option<(u32, u32)>,
+    /// The log curve of a LoRA for high dynamic range.
+    curve: Option<Curve>,
 }
 
 impl Ltx {
@@ -77,18 +83,22 @@ impl Ltx {
         for (lora, strength) in &loras {
             identity.push_str(&format!("+{}@{strength}", identity::of(&[Mapped::open(lora.path())?])));
         }
-        // A LoRA that was trained with references smaller or slower than the target is one that takes references.
-        let reference = loras.iter().map(|(l, _)| l).find(|l| l.reference_downscale > 1 || l.reference_slower > 1);
+        let reference = loras.iter().map(|(l, _)| l).find(|l| l.takes_references);
         let reference = reference.map(|l| (l.reference_downscale, l.reference_slower));
-        Ok(Self { options, checkpoint, identity, reference })
+        // At a strength of nothing a LoRA changes nothing, the meaning of the model's values least of all.
+        let curve = loras.iter().filter(|(_, strength)| *strength != 0.0).find_map(|(l, _)| l.curve);
+        Ok(Self { options, checkpoint, identity, reference, curve })
     }
 
     fn files(&self) -> String {
         self.checkpoint.files().iter().map(Mapped::label).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether there is an upscaler that doubles; those of other factors are none that stages can be made with.
     fn has_upsampler(&self) -> bool {
-        self.checkpoint.has(Part::SpatialUpsampler)
+        let doubles = |upsampler: Upsampler| upsampler.growth().space == [2, 1];
+        // One that cannot be read is reported when it is used.
+        self.checkpoint.has(Part::SpatialUpsampler) && Upsampler::load(&self.checkpoint, Part::SpatialUpsampler).map_or(true, doubles)
     }
 
     fn guess(&self) -> Option<&dyn Engine> {
@@ -115,6 +125,14 @@ impl Ltx {
 
     fn reference(&self) -> Option<(u32, u32)> {
         self.reference
+    }
+
+    fn curve(&self) -> Option<Curve> {
+        self.curve
+    }
+
+    fn largest(&self) -> usize {
+        self.options.largest.unwrap_or(wish::LARGEST)
     }
 
     /// The rate factor of the pictures that it was trained on (notes, §1).

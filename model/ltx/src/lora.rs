@@ -34,6 +34,19 @@ pub struct Lora {
     pub reference_downscale: u32,
     /// How many times more frames a second the target has than those references.
     pub reference_slower: u32,
+    /// Whether it was trained to look at references (an IC-LoRA).
+    pub takes_references: bool,
+    /// The log curve of the pictures that it makes; `None` for ordinary display pictures.
+    pub curve: Option<Curve>,
+}
+
+/// A log curve in which a LoRA for high dynamic range has its pictures (Lightricks/LTX-2, `ltx_core/hdr.py`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// ARRI LogC3 at EI 800, over linear light in Rec.709 primaries.
+    LogC3,
+    /// ACEScct, in its own primaries.
+    AcesCct,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,6 +54,16 @@ struct Module {
     down: Option<(String, Entry)>,
     up: Option<(String, Entry)>,
     alpha: Option<(String, Entry)>,
+}
+
+impl Curve {
+    /// Its name as an editor knows it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::LogC3 => "ARRI LogC3",
+            Self::AcesCct => "ACEScct",
+        }
+    }
 }
 
 /// A change of one layer.
@@ -86,7 +109,13 @@ impl Lora {
             }
         };
         let (reference_downscale, reference_slower) = (factor("reference_downscale_factor")?, factor("reference_temporal_scale_factor")?);
-        Ok(Self { file, modules, reference_downscale, reference_slower })
+        let curve = curve(&file).map_err(damaged)?;
+        // The authors' trainer writes the factor into every file that takes references, 1 or not; older files say it by their names
+        // alone.
+        let label = file.label().to_ascii_lowercase().replace('_', "-");
+        let said = ["reference_downscale_factor", "reference_temporal_scale_factor"].iter().any(|key| file.metadata().contains_key(*key));
+        let takes_references = said || curve.is_some() || label.contains("ic-lora") || label.contains("iclora");
+        Ok(Self { file, modules, reference_downscale, reference_slower, takes_references, curve })
     }
 
     /// The file.
@@ -149,6 +178,18 @@ impl Lora {
         };
         let matrix = |(name, entry): &(String, Entry)| Matrix::new(name, &self.file, entry, 1.0);
         Ok(Adapter { down: matrix(down)?, up: matrix(up)?, scale: strength * alpha })
+    }
+}
+
+/// What the metadata says: `hdr_transform` names a curve or says "true", which is LogC3, as `use_hdr_transform` does.
+fn curve(file: &Mapped) -> Result<Option<Curve>, String> {
+    let said = |key: &str| file.metadata().get(key).map(|v| v.trim().to_ascii_lowercase()).filter(|v| !v.is_empty());
+    match said("hdr_transform").as_deref() {
+        Some("true" | "logc3") => Ok(Some(Curve::LogC3)),
+        Some("acescct") => Ok(Some(Curve::AcesCct)),
+        Some("false" | "none") => Ok(None),
+        Some(other) => Err(format!("its hdr_transform is {other:?}, expected logc3 or acescct")),
+        None => Ok(said("use_hdr_transform").filter(|v| v != "false").map(|_| Curve::LogC3)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From noise to latents: noise that is the same everywhere ([`noise`]), levels of noise step by step ([`schedule`]), what the model
 //! is asked at each ([`model`]), how its answers are made into one ([`guidance`]), and the rules that go from one level to the next
-//! ([`euler`], [`second_order`]), driven by the [`sampler`].
+//! ([`euler`], [`second_order`]), driven by the [`sampler`]. What is larger than the model is asked for in parts ([`tiled`]).
 //!
 //! Everything here is done on the CPU in f32 or better, whatever the model runs on: latents are small, and errors add up.
 
@@ -11,6 +11,7 @@ pub mod noise;
 pub mod sampler;
 pub mod schedule;
 pub mod second_order;
+pub mod tiled;
 
 pub use guidance::Guidance;
 pub use model::{Context, Model, Prompts};

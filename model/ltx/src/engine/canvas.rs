@@ -6,21 +6,16 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use shot::{ColourSpace, Picture, Size};
 
+use super::look::{Look, SEEN};
 use super::plan::Canvas;
 use crate::error::Result;
 use crate::ops::slices;
 
-/// What the model sees: the display rendering that its training pictures had.
-const SEEN: ColourSpace = ColourSpace::Rec709;
-
 /// Writes a picture onto the canvas: `canvas.height × canvas.width × 3` values in −1…1; what lies beyond the picture repeats its
 /// last row and column.
-pub fn show(picture: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f32]) {
+pub fn show(picture: &Picture, look: Look, canvas: &Canvas, out: &mut [f32]) {
     let mut pixels = picture.pixels().to_vec();
-    if space != SEEN {
-        colour::convert(&mut pixels, space, SEEN);
-    }
-    pixels.iter_mut().flatten().for_each(|v| *v = v.clamp(0.0, 1.0));
+    look.enter(&mut pixels);
     let small = resample(&pixels, picture.size(), canvas.picture);
     let (width, row) = (canvas.canvas.width as usize, canvas.picture.width as usize);
     for (y, line) in out.chunks_mut(width * 3).enumerate() {
@@ -43,7 +38,7 @@ pub fn beyond(picture: &Picture, space: ColourSpace) -> f64 {
 }
 
 /// The same for a still of another shape: it covers the picture, centred, and loses what is too long.
-pub fn show_covering(still: &Picture, space: ColourSpace, canvas: &Canvas, out: &mut [f32]) {
+pub fn show_covering(still: &Picture, look: Look, canvas: &Canvas, out: &mut [f32]) {
     let (from, to) = (still.size(), canvas.picture);
     let wanted = f64::from(to.width) / f64::from(to.height);
     let (width, height) = (f64::from(from.width), f64::from(from.height));
@@ -51,19 +46,19 @@ pub fn show_covering(still: &Picture, space: ColourSpace, canvas: &Canvas, out: 
     let side = |s: f64, most: u32| (s.round() as u32).clamp(1, most);
     let (w, h) = (side(w, from.width), side(h, from.height));
     if (w, h) == (from.width, from.height) {
-        return show(still, space, canvas, out);
+        return show(still, look, canvas, out);
     }
     let (left, top) = ((from.width - w) as usize / 2, (from.height - h) as usize / 2);
     let pixels = (0..h as usize).flat_map(|y| still.row(top + y)[left..left + w as usize].iter().copied()).collect();
     match Picture::new(Size::new(w, h), pixels) {
-        Ok(cut) => show(&cut, space, canvas, out),
-        Err(_) => show(still, space, canvas, out),
+        Ok(cut) => show(&cut, look, canvas, out),
+        Err(_) => show(still, look, canvas, out),
     }
 }
 
 /// Frames of the model (`[frames, height, width, 3]`, −1…1) as pictures of `size` in the editor's space. Values that are not
 /// finite are left as they are: the caller must see them.
-pub fn read(frames: &Tensor, canvas: &Canvas, size: Size, space: ColourSpace) -> Result<Vec<Picture>> {
+pub fn read(frames: &Tensor, canvas: &Canvas, size: Size, look: Look) -> Result<Vec<Picture>> {
     let (count, height, width, _) = frames.dims4()?;
     let crop = canvas.picture;
     slices::with(frames, |values| {
@@ -77,9 +72,7 @@ pub fn read(frames: &Tensor, canvas: &Canvas, size: Size, space: ColourSpace) ->
             }
             let mut pixels = resample(&pixels, crop, size);
             pixels.iter_mut().for_each(|p| p[3] = 1.0);
-            if space != SEEN {
-                colour::convert(&mut pixels, SEEN, space);
-            }
+            look.leave(&mut pixels);
             Ok(Picture::new(size, pixels)?)
         };
         (0..count).map(of).collect()
@@ -115,7 +108,7 @@ fn lanczos(x: f64) -> f64 {
 }
 
 /// A picture at another size; the same pixels where the size is the same.
-fn resample(pixels: &[[f32; 4]], from: Size, to: Size) -> Vec<[f32; 4]> {
+pub fn resample(pixels: &[[f32; 4]], from: Size, to: Size) -> Vec<[f32; 4]> {
     if from == to {
         return pixels.to_vec();
     }
@@ -160,9 +153,10 @@ mod tests {
         let canvas = Canvas::fit(size, 1.0, limit, 32);
         let mut values = vec![0.0; canvas.canvas.pixels() * 3];
         let p = picture(size);
-        show(&p, space, &canvas, &mut values);
+        let look = Look::display(space);
+        show(&p, look, &canvas, &mut values);
         let shape = (1, canvas.canvas.height as usize, canvas.canvas.width as usize, 3);
-        let back = read(&slices::tensor(values, shape).unwrap(), &canvas, size, space).unwrap();
+        let back = read(&slices::tensor(values, shape).unwrap(), &canvas, size, look).unwrap();
         let differences = p.pixels().iter().zip(back[0].pixels()).flat_map(|(a, b)| (0..3).map(|c| (a[c] - b[c]).abs()));
         differences.fold(0.0, f32::max)
     }
@@ -182,7 +176,7 @@ mod tests {
     fn what_is_not_finite_is_not_hidden() {
         let canvas = Canvas::fit(Size::new(32, 32), 1.0, 4096, 32);
         let frames = slices::tensor(vec![f32::NAN; 32 * 32 * 3], (1, 32, 32, 3)).unwrap();
-        let back = read(&frames, &canvas, Size::new(32, 32), ColourSpace::Rec709).unwrap();
+        let back = read(&frames, &canvas, Size::new(32, 32), Look::display(ColourSpace::Rec709)).unwrap();
         assert!(back[0].pixels()[0][0].is_nan());
     }
 }

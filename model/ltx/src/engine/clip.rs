@@ -1,26 +1,16 @@
-//! The pictures of one clip of the model, laid one after another on its canvas: the shot before, a first guess of what is to be made,
-//! the shot after.
+//! The pictures of the clip that the model sees, one after another on its canvas: the shot before, a first guess of what is to be
+//! made, the shot after. They are laid one by one when somebody asks: a whole clip on a large canvas would not fit any memory.
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
 use shot::{Context, Engine, Fault, Figure, Frames, Picture, Request, Sink, Sound, SoundMode, Stage};
 
 use super::canvas;
-use super::plan::{self, Canvas, Window};
+use super::look::Look;
+use super::plan::{self, Canvas};
 use crate::error::Result;
-use crate::ops::slices;
 
-/// What stands around the frames to make.
-#[derive(Clone, Copy, Default)]
-pub struct Around<'a> {
-    /// Frames before; the last one touches.
-    pub tail: Option<&'a dyn Frames>,
-    /// Frames after; the first one touches.
-    pub head: Option<&'a dyn Frames>,
-}
-
-/// What stands around a window, at the model's clock.
+/// What stands around the frames to make, at the model's clock.
 #[derive(Clone, Debug, Default)]
 pub struct Neighbours {
     /// Frames before; the last one touches.
@@ -41,73 +31,75 @@ impl Neighbours {
 pub enum Middle<'a> {
     /// What another engine made of it, if it could.
     Guess(Option<&'a Guess>),
-    /// The editor's own frames, which stay.
-    Own(&'a [Arc<Picture>]),
+    /// The editor's own frames, of which one in so many is shown.
+    Own(&'a dyn Frames, usize),
 }
 
-/// A clip on the canvas.
-pub struct Clip {
-    /// `[frames, height, width, 3]`, −1…1.
-    pub pictures: Tensor,
-    /// Whether the frames to make hold a guess, not just something to fill them.
-    pub guessed: bool,
+/// The clip.
+pub struct Clip<'a> {
+    /// Its frames.
+    pub frames: plan::Frames,
+    /// What stands around them, as the model was trained to see it.
+    pub around: Neighbours,
+    /// What stands where they are to be made.
+    pub middle: Middle<'a>,
+    /// What the model's values mean.
+    pub look: Look,
 }
 
-/// Lays a window's clip.
-pub fn lay(window: &Window, around: Around<'_>, request: &Request, canvas: &Canvas, middle: Middle<'_>) -> Result<Clip> {
-    let frames = &window.frames;
-    let size = canvas.canvas.pixels() * 3;
-    let mut values = vec![0.0f32; frames.total() * size];
-    let space = request.context.colour;
-    let mut put = |index: usize, picture: &Picture| {
-        canvas::show(picture, space, canvas, &mut values[index * size..(index + 1) * size]);
-    };
-    if let Some(tail) = around.tail.filter(|_| frames.tail > 0) {
-        for i in 0..frames.tail {
-            put(i, &*tail.frame(tail.count() - frames.tail + i)?);
-        }
+impl Clip<'_> {
+    /// Whether the frames to make hold a guess on this canvas.
+    pub fn guessed(&self, canvas: &Canvas) -> bool {
+        matches!(self.middle, Middle::Guess(Some(guess)) if guess.canvas == *canvas && guess.count >= self.frames.made)
     }
-    let made = frames.range();
-    if let Some(head) = around.head.filter(|_| frames.head > 0) {
-        for i in 0..frames.head {
-            put(made.end + i, &*head.frame(i)?);
-        }
+
+    /// Whether the editor's own frames stay.
+    pub const fn keeps_picture(&self) -> bool {
+        matches!(self.middle, Middle::Own(..))
     }
-    if let Middle::Own(own) = middle {
-        own.iter().take(frames.made).enumerate().for_each(|(i, p)| put(made.start + i, p));
-    }
-    let guess = if let Middle::Guess(Some(guess)) = middle { Some(guess).filter(|g| g.fits(window, size)) } else { None };
-    let guessed = guess.is_some();
-    if let Some(guess) = guess {
-        values[made.start * size..made.end * size].copy_from_slice(&guess.values[window.made.start * size..window.made.end * size]);
-    } else if matches!(middle, Middle::Guess(_)) {
-        // Something plausible for the encoder to look at: the nearest frame that is known. What is sampled from pure noise never
-        // sees it.
-        let nearest = |i: usize| match (frames.tail, frames.head) {
-            (0, 0) => None,
-            (0, _) => Some(made.end),
-            (_, 0) => Some(made.start - 1),
-            _ if i - made.start < made.len() / 2 => Some(made.start - 1),
-            _ => Some(made.end),
-        };
-        for i in made.clone() {
-            if let Some(from) = nearest(i) {
-                values.copy_within(from * size..(from + 1) * size, i * size);
+
+    /// Lays frame `index` of the clip: `height × width × 3` values of −1…1.
+    pub fn lay(&self, index: usize, canvas: &Canvas, out: &mut [f32]) -> Result<()> {
+        let frames = &self.frames;
+        // Frames that only fill the grid repeat the last one before them.
+        let index = index.min(frames.total() - frames.spare - 1);
+        let (made, tail, head) = (frames.range(), &self.around.tail, &self.around.head);
+        let given = if index < made.start {
+            (tail.len() + index).checked_sub(made.start).and_then(|i| tail.get(i))
+        } else if index >= made.end {
+            head.get(index - made.end)
+        } else {
+            match self.middle {
+                Middle::Own(own, every) => {
+                    let last = own.count().saturating_sub(1);
+                    canvas::show(&*own.frame(((index - made.start) * every).min(last))?, self.look, canvas, out);
+                    return Ok(());
+                }
+                Middle::Guess(Some(guess)) if self.guessed(canvas) => {
+                    guess.lay(index - made.start, out);
+                    return Ok(());
+                }
+                // Something plausible for the encoder to look at: the nearest frame that is known. What is sampled from pure noise
+                // never sees it.
+                Middle::Guess(_) => match (tail.last(), head.first()) {
+                    (Some(before), Some(_)) if index - made.start < made.len() / 2 => Some(before),
+                    (before, after) => after.or(before),
+                },
             }
+        };
+        match given {
+            Some(picture) => canvas::show(picture, self.look, canvas, out),
+            None => out.fill(0.0),
         }
+        Ok(())
     }
-    let last = frames.total() - frames.spare;
-    for i in last..frames.total() {
-        values.copy_within((last - 1) * size..last * size, i * size);
-    }
-    let shape = (frames.total(), canvas.canvas.height as usize, canvas.canvas.width as usize, 3);
-    Ok(Clip { pictures: slices::tensor(values, shape)?, guessed })
 }
 
-/// What another engine makes of the request, on the canvas.
+/// What another engine makes of the request, on the canvas, in eight bits: it goes into noise.
 pub struct Guess {
-    values: Vec<f32>,
-    frames: usize,
+    values: Vec<u8>,
+    canvas: Canvas,
+    count: usize,
 }
 
 impl Guess {
@@ -116,38 +108,40 @@ impl Guess {
         engine: &dyn Engine,
         request: &Request,
         context: &Context<'_>,
-        canvas: &Canvas,
+        (canvas, look): (&Canvas, Look),
         every: usize,
     ) -> std::result::Result<Option<Self>, Fault> {
         let request = Request { sound: SoundMode::None, ..request.clone() };
-        let mut taken = Taken { canvas: *canvas, request: &request, every, values: Vec::new(), count: 0, card: false };
+        let mut taken = Taken { canvas: *canvas, look, every, values: Vec::new(), count: 0, card: false };
         engine.generate(&request, context, &mut taken)?;
         // A card is no picture, and a model must not be shown one.
-        Ok((!taken.card).then(|| Self { frames: taken.count.div_ceil(every), values: taken.values }))
+        Ok((!taken.card).then(|| Self { count: taken.count.div_ceil(every), values: taken.values, canvas: *canvas }))
     }
 
-    fn fits(&self, window: &Window, size: usize) -> bool {
-        window.made.end <= self.frames && self.values.len() == self.frames * size
+    fn lay(&self, index: usize, out: &mut [f32]) {
+        let size = out.len();
+        if let Some(values) = self.values.get(index * size..(index + 1) * size) {
+            out.iter_mut().zip(values).for_each(|(out, v)| *out = f32::from(*v) / 127.5 - 1.0);
+        }
     }
 }
 
 /// A sink that keeps what it is given on the canvas only: a fraction of the memory.
-struct Taken<'a> {
+struct Taken {
     canvas: Canvas,
-    request: &'a Request,
+    look: Look,
     every: usize,
-    values: Vec<f32>,
+    values: Vec<u8>,
     count: usize,
     card: bool,
 }
 
-impl Sink for Taken<'_> {
+impl Sink for Taken {
     fn picture(&mut self, picture: Picture) -> std::result::Result<(), Fault> {
         if self.count.is_multiple_of(self.every) {
-            let size = self.canvas.canvas.pixels() * 3;
-            let start = self.values.len();
-            self.values.resize(start + size, 0.0);
-            canvas::show(&picture, self.request.context.colour, &self.canvas, &mut self.values[start..]);
+            let mut values = vec![0.0; self.canvas.canvas.pixels() * 3];
+            canvas::show(&picture, self.look, &self.canvas, &mut values);
+            self.values.extend(values.iter().map(|v| ((v + 1.0) * 127.5).round() as u8));
         }
         self.count += 1;
         Ok(())
@@ -214,8 +208,8 @@ pub fn thinned(frames: &dyn Frames, every: usize, tail: bool) -> Result<Vec<Arc<
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::engine::plan::{Wanted, windows};
-    use shot::{Rate, Size, Task};
+    use crate::engine::plan::Wanted;
+    use shot::{ColourSpace, Size};
 
     fn grey(v: f32) -> Arc<Picture> {
         Arc::new(Picture::filled(Size::new(32, 32), [v, v, v, 1.0]))
@@ -225,17 +219,29 @@ mod tests {
     fn every_frame_lies_where_it_belongs() {
         let tail: Vec<_> = (0..30).map(|i| grey(i as f32 / 100.0)).collect();
         let head: Vec<_> = (0..30).map(|i| grey(0.5 + i as f32 / 100.0)).collect();
-        let window = windows(Wanted { made: 10, tail: 30, head: 30 }, 24.0).remove(0);
-        let request = Request::new(Task::Bridge, 10, Rate::whole(24), Size::new(32, 32));
-        let canvas = Canvas::fit(request.size, 1.0, 10_000, 32);
-        let clip = lay(&window, Around { tail: Some(&tail), head: Some(&head) }, &request, &canvas, Middle::Guess(None)).unwrap();
-        let values: Vec<f32> = clip.pictures.flatten_all().unwrap().to_vec1().unwrap();
-        let at = |i: usize| (values[i * 32 * 32 * 3] + 1.0) / 2.0;
-        let made = window.frames.range();
-        assert!((at(0) - 0.05).abs() < 1e-6 && (at(made.start - 1) - 0.29).abs() < 1e-6);
-        assert!((at(made.end) - 0.5).abs() < 1e-6);
-        assert!((at(made.start) - 0.29).abs() < 1e-6 && (at(made.end - 1) - 0.5).abs() < 1e-6);
-        assert!(!clip.guessed);
+        let frames = plan::Frames::fit(Wanted { made: 10, tail: 30, head: 3 });
+        let canvas = Canvas::fit(Size::new(32, 32), 1.0, 10_000, 32);
+        let look = Look::display(ColourSpace::Rec709);
+        let of = |middle| Clip { frames, around: Neighbours { tail: tail.clone(), head: head.clone() }, middle, look };
+        let at = |clip: &Clip<'_>, i: usize| {
+            let mut out = vec![9.0; 32 * 32 * 3];
+            clip.lay(i, &canvas, &mut out).unwrap();
+            (out[0] + 1.0) / 2.0
+        };
+        let clip = of(Middle::Guess(None));
+        let made = frames.range();
+        assert!((at(&clip, 0) - 0.05).abs() < 1e-6 && (at(&clip, made.start - 1) - 0.29).abs() < 1e-6);
+        assert!((at(&clip, made.end) - 0.5).abs() < 1e-6);
+        assert!((at(&clip, made.start) - 0.29).abs() < 1e-6 && (at(&clip, made.end - 1) - 0.5).abs() < 1e-6);
+        assert!(frames.spare > 0 && (at(&clip, frames.total() - 1) - 0.52).abs() < 1e-6);
+        assert!(!clip.guessed(&canvas));
+        let own: Vec<_> = (0..20).map(|i| grey(0.01 * i as f32)).collect();
+        assert!((at(&of(Middle::Own(&own, 2)), made.start + 3) - 0.06).abs() < 1e-6);
+        // A guess is as good as eight bits are.
+        let values = (0..10u8).flat_map(|i| vec![i * 20; 32 * 32 * 3]).collect();
+        let guess = Guess { values, canvas, count: 10 };
+        let clip = of(Middle::Guess(Some(&guess)));
+        assert!(clip.guessed(&canvas) && (at(&clip, made.start + 3) - 60.0 / 255.0).abs() < 1e-6);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Examined {
     noise: Vec<f64>,
     brightest: f32,
     darkest: f32,
+    last: Vec<f32>,
+    steps: Vec<f64>,
 }
 
 impl Examined {
@@ -32,6 +34,11 @@ impl Examined {
         let (low, high) = (range(f32::min, f32::INFINITY), range(f32::max, f32::NEG_INFINITY));
         (self.darkest, self.brightest) = if self.frames == 0 { (low, high) } else { (self.darkest.min(low), self.brightest.max(high)) };
         self.lights.push(light);
+        if self.last.len() == luma.len() {
+            let step = self.last.iter().zip(&luma).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / luma.len().max(1) as f64;
+            self.steps.push(step);
+        }
+        self.last = luma;
         // Measured on a few frames: it is a property of the shot.
         if self.frames.is_multiple_of(8) {
             self.sharpness.push(colour::measure::sharpness(picture));
@@ -47,6 +54,11 @@ impl Examined {
             return Err(Error::Broken("all frames came out as one flat colour: nothing was published".into()));
         }
         Ok(())
+    }
+
+    /// The greatest step of the picture into one of these frames, in units of the median step: 1 is as smooth as the shot itself.
+    pub fn step_into(&self, frames: &[usize]) -> Option<f64> {
+        relative(&self.steps, frames.iter().filter_map(|f| f.checked_sub(1)))
     }
 
     /// The shot's figures: flicker, and how sharpness and noise compare with the neighbours'.
@@ -65,6 +77,29 @@ impl Examined {
         figures.extend(ratio(&self.noise, colour::measure::noise).map(|r| figure("grain", r, "of the neighbours'")));
         figures
     }
+}
+
+/// The greatest of some steps in units of the median of all.
+fn relative(steps: &[f64], which: impl Iterator<Item = usize>) -> Option<f64> {
+    let worst = which.filter_map(|i| steps.get(i)).copied().reduce(f64::max)?;
+    let mut sorted = steps.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some(worst / sorted.get(sorted.len() / 2).copied().unwrap_or(0.0).max(1e-6))
+}
+
+/// The greatest step in level between the 40 ms before and after one of these samples, in units of the median step of all such pairs.
+pub fn level_step(channels: &[Vec<f32>], at: &[usize], rate: u32) -> Option<f64> {
+    let block = rate as usize / 25;
+    let level = |from: usize| {
+        let power = channels.iter().filter_map(|c| c.get(from..from + block)).flatten().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+        10.0 * (power / (block * channels.len().max(1)) as f64).max(1e-12).log10()
+    };
+    let length = channels.first().map_or(0, Vec::len);
+    let step = |at: usize| (at >= block && at + block <= length).then(|| (level(at) - level(at - block)).abs());
+    let mut steps: Vec<f64> = at.iter().filter_map(|at| step(*at)).collect();
+    let asked = steps.len();
+    steps.extend((block..length).step_by(block).filter_map(step));
+    relative(&steps, 0..asked)
 }
 
 #[cfg(test)]
@@ -93,6 +128,24 @@ mod tests {
         assert!(e.accept(false).is_ok());
         e.look(&flat(0.9)).unwrap();
         assert!(e.accept(true).is_ok());
+    }
+
+    #[test]
+    fn a_jump_at_a_join_shows_in_picture_and_sound() {
+        let run = |jump: f32| {
+            let mut e = Examined::default();
+            (0..10).for_each(|i| e.look(&flat(0.1 + 0.01 * i as f32 + if i >= 5 { jump } else { 0.0 })).unwrap());
+            e.step_into(&[5]).unwrap()
+        };
+        assert!((run(0.0) - 1.0).abs() < 0.01 && (run(0.09) - 10.0).abs() < 0.1);
+        assert!(Examined::default().step_into(&[5]).is_none());
+        let sound = |jump: f32| {
+            // The level falls by 1 dB every 40 ms.
+            let sample = |i: usize| 10f32.powf(-(i as f32) / 1920.0 / 20.0) * if i >= 9600 { jump } else { 1.0 };
+            level_step(&[(0..19_200).map(sample).collect()], &[9600], 48_000).unwrap()
+        };
+        assert!((sound(1.0) - 1.0).abs() < 0.05, "{}", sound(1.0));
+        assert!((sound(0.1) - 21.0).abs() < 1.0, "{}", sound(0.1));
     }
 
     #[test]

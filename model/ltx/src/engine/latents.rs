@@ -11,20 +11,18 @@ use crate::error::{Error, Result};
 use crate::sampling::Pair;
 use crate::sampling::sampler::Saved;
 
-/// The latents of a window, normalised: `[frames, rows, columns, channels]` and `[time, channels]`.
+/// Latents of a clip or a stretch of it, normalised: `[frames, rows, columns, channels]` and `[time, channels]`.
 pub type Latents = Pair<Tensor>;
 
 /// The file's name beside a light take's frames.
 pub const KEPT: &str = "latents.safetensors";
 
-/// Everything sampled.
+/// Everything sampled. Windows are laid one after another, so that a stage's latents are those of the whole clip from its beginning
+/// to where it has come.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// Windows that are done.
-    finished: BTreeMap<usize, Latents>,
-    /// First stages of windows whose second is not done.
-    first: BTreeMap<usize, Latents>,
-    /// The run that was stopped: window, stage, and where it stood.
+    stages: BTreeMap<usize, Latents>,
+    /// The run that was stopped: stage, window, and where it stood.
     run: Option<(usize, usize, Saved)>,
 }
 
@@ -32,7 +30,7 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Light {
     canvas: Canvas,
-    windows: BTreeMap<usize, Latents>,
+    latents: Latents,
 }
 
 impl Light {
@@ -46,66 +44,80 @@ impl Light {
         };
         let canvas = Size::new(side("canvas-width")?, side("canvas-height")?);
         let picture = Size::new(side("picture-width")?, side("picture-height")?);
-        Ok(Self { canvas: Canvas { canvas, picture }, windows: windows(&file, "window")? })
+        let latents = Pair { video: file.tensor("light.video")?.clone(), sound: file.tensor("light.sound")?.clone() };
+        Ok(Self { canvas: Canvas { canvas, picture }, latents })
     }
 
     /// The canvas.
     pub const fn canvas(&self) -> Canvas {
         self.canvas
     }
+
+    /// Its latents, which must be those of a clip of so many frames of picture and sound.
+    pub fn latents(self, frames: usize, sounds: usize) -> Result<Latents> {
+        let (rows, columns) = self.canvas.latents();
+        let fits = matches!(*self.latents.video.dims(), [f, r, c, _] if (f, r, c) == (frames, rows, columns));
+        if !fits || self.latents.sound.dims().first() != Some(&sounds) {
+            let got = self.latents.video.dims();
+            return Err(Error::Unfit(format!(
+                "the latents that were kept are of another shot: {got:?}, this one has {frames} latent frames of {rows} rows and {columns} columns"
+            )));
+        }
+        Ok(self.latents)
+    }
 }
 
 impl Memory {
-    /// What a killed run remembered; nothing where there was none or it cannot be read. The latents of a light take count as first
-    /// stages.
-    pub fn begin(sink: &mut dyn Sink, light: Option<Light>) -> Self {
+    /// What a killed run remembered; nothing where there was none or it cannot be read. The latents of a light take are the first
+    /// stage.
+    pub fn begin(sink: &mut dyn Sink, light: Option<Latents>) -> Self {
         let mut memory = sink.remembered().and_then(|bytes| Self::read(&bytes)).unwrap_or_default();
-        for (index, latents) in light.map(|l| l.windows).unwrap_or_default() {
-            memory.first.entry(index).or_insert(latents);
+        if let Some(light) = light {
+            memory.stages.insert(0, light);
         }
         memory
     }
 
-    /// A window's latents, if it is done.
-    pub fn finished(&self, window: usize) -> Option<Latents> {
-        self.finished.get(&window).cloned()
+    /// What a stage has made so far.
+    pub fn stage(&self, stage: usize) -> Option<&Latents> {
+        self.stages.get(&stage)
     }
 
-    /// A window's first stage, if that is done.
-    pub fn first(&self, window: usize) -> Option<Latents> {
-        self.first.get(&window).cloned()
+    /// Whether a stage has made so many latent frames.
+    pub fn has(&self, stage: usize, frames: usize) -> bool {
+        self.stage(stage).is_some_and(|l| l.video.dims().first().is_some_and(|n| *n >= frames))
     }
 
-    /// Where a stage of a window was stopped.
-    pub fn run(&self, window: usize, stage: usize) -> Option<&Saved> {
-        self.run.as_ref().filter(|(w, s, _)| (*w, *s) == (window, stage)).map(|(_, _, saved)| saved)
+    /// Where a window of a stage was stopped.
+    pub fn run(&self, stage: usize, window: usize) -> Option<&Saved> {
+        self.run.as_ref().filter(|(s, w, _)| (*s, *w) == (stage, window)).map(|(_, _, saved)| saved)
     }
 
     /// After a step.
-    pub fn step(&mut self, window: usize, stage: usize, saved: Saved, sink: &mut dyn Sink) -> Result<()> {
-        self.run = Some((window, stage, saved));
+    pub fn step(&mut self, stage: usize, window: usize, saved: Saved, sink: &mut dyn Sink) -> Result<()> {
+        self.run = Some((stage, window, saved));
         Ok(sink.remember(&self.write()?)?)
     }
 
-    /// After the first of two stages.
-    pub fn first_done(&mut self, window: usize, latents: &Latents, sink: &mut dyn Sink) -> Result<()> {
-        self.first.insert(window, latents.clone());
+    /// After a window, of which the first `given` latents of picture and sound were there already.
+    pub fn done(&mut self, stage: usize, made: &Latents, given: Pair<usize>, sink: &mut dyn Sink) -> Result<()> {
+        let fresh = |made: &Tensor, given: usize| made.narrow(0, given, made.dims()[0].saturating_sub(given));
+        let fresh = Pair { video: fresh(&made.video, given.video)?, sound: fresh(&made.sound, given.sound)? };
+        let all = match self.stages.remove(&stage) {
+            Some(before) => before.zip(fresh).map(|(before, fresh)| Tensor::cat(&[&before, &fresh], 0)).both().map_err(Error::from)?,
+            None => fresh.map(|t| t.contiguous()).both()?,
+        };
+        self.stages.insert(stage, all);
         self.run = None;
         Ok(sink.remember(&self.write()?)?)
     }
 
-    /// After the last stage.
-    pub fn done(&mut self, window: usize, latents: &Latents, sink: &mut dyn Sink) -> Result<()> {
-        self.finished.insert(window, latents.clone());
-        self.first.remove(&window);
-        self.run = None;
-        Ok(sink.remember(&self.write()?)?)
-    }
-
-    /// What a light take keeps.
+    /// What a light take keeps of its one stage.
     pub fn light(&self, canvas: &Canvas) -> Result<Vec<u8>> {
         let mut file = StateFile::default();
-        put(&mut file, "window", &self.finished);
+        if let Some(latents) = self.stage(0) {
+            put(&mut file, "light", latents);
+        }
         for (name, n) in [
             ("canvas-width", canvas.canvas.width),
             ("canvas-height", canvas.canvas.height),
@@ -119,12 +131,14 @@ impl Memory {
 
     fn write(&self) -> Result<Vec<u8>> {
         let mut file = StateFile::default();
-        put(&mut file, "window", &self.finished);
-        put(&mut file, "first", &self.first);
+        // A stage is made of the one before it alone.
+        for (stage, latents) in self.stages.iter().rev().take(2) {
+            put(&mut file, &format!("stage.{stage}"), latents);
+        }
         let mut run = Vec::new();
-        if let Some((window, stage, saved)) = &self.run {
-            file.words.insert("run-window".into(), window.to_string());
+        if let Some((stage, window, saved)) = &self.run {
             file.words.insert("run-stage".into(), stage.to_string());
+            file.words.insert("run-window".into(), window.to_string());
             run = saved.to_bytes();
         }
         let file = file.write()?;
@@ -138,27 +152,21 @@ impl Memory {
         let (length, rest) = bytes.split_first_chunk::<8>()?;
         let (file, run) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
         let file = StateFile::read(file).ok()?;
-        let run = match (file.number("run-window"), file.number("run-stage")) {
-            (Ok(window), Ok(stage)) => Some((window, stage, Saved::from_bytes(run)?)),
+        let run = match (file.number("run-stage"), file.number("run-window")) {
+            (Ok(stage), Ok(window)) => Some((stage, window, Saved::from_bytes(run)?)),
             _ => None,
         };
-        Some(Self { finished: windows(&file, "window").ok()?, first: windows(&file, "first").ok()?, run })
+        let mut stages = BTreeMap::new();
+        for (name, video) in &file.tensors {
+            let Some(stage) = name.strip_prefix("stage.").and_then(|n| n.strip_suffix(".video")) else { continue };
+            let sound = file.tensor(&format!("stage.{stage}.sound")).ok()?;
+            stages.insert(stage.parse().ok()?, Pair { video: video.clone(), sound: sound.clone() });
+        }
+        Some(Self { stages, run })
     }
 }
 
-fn put(file: &mut StateFile, kind: &str, windows: &BTreeMap<usize, Latents>) {
-    for (index, latents) in windows {
-        file.tensors.insert(format!("{kind}.{index}.video"), latents.video.clone());
-        file.tensors.insert(format!("{kind}.{index}.sound"), latents.sound.clone());
-    }
-}
-
-fn windows(file: &StateFile, kind: &str) -> Result<BTreeMap<usize, Latents>> {
-    let mut out = BTreeMap::new();
-    for name in file.tensors.keys() {
-        let Some(index) = name.strip_prefix(kind).and_then(|n| n.strip_prefix('.')?.strip_suffix(".video")?.parse().ok()) else { continue };
-        let sound = file.tensor(&format!("{kind}.{index}.sound"))?;
-        out.insert(index, Pair { video: file.tensor(name)?.clone(), sound: sound.clone() });
-    }
-    Ok(out)
+fn put(file: &mut StateFile, name: &str, latents: &Latents) {
+    file.tensors.insert(format!("{name}.video"), latents.video.clone());
+    file.tensors.insert(format!("{name}.sound"), latents.sound.clone());
 }

@@ -38,10 +38,15 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// From what came back on both sides; `frames` is the number of made frames.
-    pub fn new(start: Option<&Side<'_>>, end: Option<&Side<'_>>, space: ColourSpace, frames: usize) -> Self {
-        let of = |side: Option<&Side<'_>>| side.and_then(|s| End::new(s, space));
+    /// From what came back on both sides; `frames` is the number of made frames, `amount` how much of the difference is undone, 0 to 1.
+    pub fn new(start: Option<&Side<'_>>, end: Option<&Side<'_>>, space: ColourSpace, frames: usize, amount: f64) -> Self {
+        let of = |side: Option<&Side<'_>>| side.filter(|_| amount > 0.0).and_then(|s| End::new(s, space, amount));
         Self { start: of(start), end: of(end), space, frames }
+    }
+
+    /// Whether it knows either side: what it does not know, somebody else may match.
+    pub const fn holds(&self) -> bool {
+        self.start.is_some() || self.end.is_some()
     }
 
     /// Undoes in made frame `index` what the model changed.
@@ -69,7 +74,7 @@ impl Lock {
 }
 
 impl End {
-    fn new(side: &Side<'_>, space: ColourSpace) -> Option<Self> {
+    fn new(side: &Side<'_>, space: ColourSpace, amount: f64) -> Option<Self> {
         let (real, seen) = (*side.real.get(side.touching)?, *side.seen.get(side.touching)?);
         if real.size() != seen.size() {
             return None;
@@ -84,7 +89,8 @@ impl End {
         let mut rest: Vec<[f32; 3]> = real.pixels().iter().zip(corrected.pixels()).map(difference).collect();
         let radius = (real.width().max(real.height()) / SOFT).max(1);
         soften(&mut rest, real.width(), radius);
-        Some(Self { colour, rest })
+        rest.iter_mut().flatten().for_each(|r| *r *= amount as f32);
+        Some(Self { colour: colour.scaled(amount), rest })
     }
 }
 
@@ -140,7 +146,7 @@ mod tests {
     fn a_change_that_the_model_made_everywhere_is_undone() {
         let (real, seen) = (picture(0.0), picture(0.05));
         let side = Side { real: vec![&real], seen: vec![&seen], touching: 0 };
-        let lock = Lock::new(Some(&side), Some(&side), ColourSpace::Rec709, 20);
+        let lock = Lock::new(Some(&side), Some(&side), ColourSpace::Rec709, 20, 1.0);
         let mut first = seen.clone();
         lock.apply(0, &mut first);
         assert!(error(&first, &real) < 0.01, "{}", error(&first, &real));
@@ -150,7 +156,7 @@ mod tests {
     fn nothing_is_changed_where_the_model_was_right() {
         let real = picture(0.0);
         let side = Side { real: vec![&real], seen: vec![&real], touching: 0 };
-        let lock = Lock::new(Some(&side), None, ColourSpace::Rec709, 5);
+        let lock = Lock::new(Some(&side), None, ColourSpace::Rec709, 5, 1.0);
         for i in 0..5 {
             let mut made = picture(0.1);
             lock.apply(i, &mut made);
@@ -160,7 +166,7 @@ mod tests {
 
     #[test]
     fn without_sides_nothing_happens() {
-        let lock = Lock::new(None, None, ColourSpace::Rec709, 1);
+        let lock = Lock::new(None, None, ColourSpace::Rec709, 1, 1.0);
         let mut made = picture(0.0);
         lock.apply(0, &mut made);
         assert_eq!(made, picture(0.0));

@@ -25,6 +25,11 @@ impl Meter {
         self.add(STEP, sink)
     }
 
+    /// Steps that were taken before the job was stopped.
+    pub fn skipped(&mut self, steps: usize) {
+        self.done = (self.done + steps as u64 * STEP).min(self.of);
+    }
+
     /// Frames are decoded.
     pub fn step(&mut self, frames: usize, sink: &mut dyn Sink) -> Result<()> {
         self.add(frames as u64, sink)

@@ -1,104 +1,91 @@
 //! From latents to what the host gets: frames decoded in order, locked to the neighbours, examined and handed over; sound cut to the
-//! sample and joined.
+//! sample and joined. The windows that a long shot was sampled in are one clip here.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use shot::{Context, FrameIndex, Picture, Request, SAMPLE_RATE, Sink, Sound, SoundMode, Stage, Task};
+use shot::{Context, Figure, FrameIndex, Picture, Request, SAMPLE_RATE, Sink, Sound, SoundMode, Stage, Task};
 
 use super::clip::Neighbours;
-use super::examine::Examined;
+use super::examine::{Examined, level_step};
 use super::latents::Latents;
 use super::lock::{Lock, Side};
+use super::look::Look;
 use super::meter::Meter;
 use super::models::Models;
-use super::plan::{Canvas, HANDLE, Window, latent_frames};
+use super::plan::{Canvas, Frames, Window, latent_frames};
 use super::{canvas, hearing};
+use crate::audio;
 use crate::error::Result;
 
-/// What is delivered of a shot, window after window.
+/// What is delivered of a shot.
 pub struct Output<'a> {
     request: &'a Request,
     context: &'a Context<'a>,
     canvas: Canvas,
+    look: Look,
     fps: f64,
     every: usize,
-    /// The last frames made, as the next window's tail.
-    last: VecDeque<Arc<Picture>>,
-    /// Sound made so far.
     sound: Vec<Vec<f32>>,
     examined: Examined,
     /// Frames at the model's clock that wait for those in between.
     held: Vec<Arc<Picture>>,
     sent: usize,
+    figures: Vec<Figure>,
 }
 
-/// What a window is delivered with.
+/// What it is delivered from.
 pub struct Delivery<'a> {
-    /// The window.
-    pub window: &'a Window,
+    /// The clip.
+    pub frames: &'a Frames,
+    /// The windows that it was sampled in.
+    pub windows: &'a [Window],
     /// Its final latents.
     pub latents: &'a Latents,
     /// What stands around it.
     pub around: &'a Neighbours,
-    /// The editor's or the last window's sound before it.
-    pub before: Option<&'a Sound>,
-    /// Its number.
-    pub index: usize,
 }
 
 impl<'a> Output<'a> {
     /// Of a job.
-    pub fn new(request: &'a Request, context: &'a Context<'a>, canvas: Canvas, every: usize) -> Self {
+    pub fn new(request: &'a Request, context: &'a Context<'a>, canvas: Canvas, look: Look, every: usize) -> Self {
         Self {
             request,
             context,
             canvas,
+            look,
             fps: request.rate.as_f64() / every as f64,
             every,
-            last: VecDeque::new(),
-            sound: vec![Vec::new(); usize::from(request.channels)],
+            sound: Vec::new(),
             examined: Examined::default(),
             held: Vec::new(),
             sent: 0,
+            figures: Vec::new(),
         }
     }
 
-    /// The last frames made.
-    pub fn last(&self) -> Vec<Arc<Picture>> {
-        self.last.iter().cloned().collect()
-    }
-
-    /// The sound that stands before what is made next: the editor's, then what was made.
-    pub fn sound_so_far(&self) -> Result<Option<Sound>> {
-        if self.sound.first().is_none_or(Vec::is_empty) {
-            return Ok(self.context.tail_sound.clone());
-        }
-        Ok(Some(Sound::new(SAMPLE_RATE, self.sound.clone())?))
-    }
-
-    /// Decodes a window and hands over its frames.
+    /// Decodes the clip and hands over its frames.
     pub fn deliver(&mut self, models: &mut Models<'_>, of: &Delivery<'_>, meter: &mut Meter, sink: &mut dyn Sink) -> Result<()> {
-        let range = of.window.frames.range();
+        let range = of.frames.range();
         let frozen = matches!(self.request.task, Task::Retake { keep: shot::Keep::Picture });
         if let Some(clip) = self.context.clip.filter(|_| frozen) {
             // The editor's own frames pass through untouched, every one of the timeline's.
-            let end = (of.window.made.end * self.every).min(self.request.total_frames() as usize);
-            for i in of.window.made.start * self.every..end {
+            for i in 0..self.request.total_frames() as usize {
                 sink.picture(Picture::clone(&*clip.frame(i)?))?;
             }
-            meter.step(of.window.made.len(), sink)?;
+            meter.step(range.len(), sink)?;
         } else {
             let lock = self.lock(models, of)?;
-            let (size, space) = (self.request.size, self.request.context.colour);
+            if lock.holds() {
+                sink.matched();
+            }
             let mut index = 0;
             models.decode(&of.latents.video, self.request.seed, &mut |frames: Tensor| {
                 let count = frames.dims()[0];
                 let (first, last) = (range.start.clamp(index, index + count), range.end.clamp(index, index + count));
                 if first < last {
                     let wanted = frames.narrow(0, first - index, last - first)?;
-                    for (i, mut picture) in canvas::read(&wanted, &self.canvas, size, space)?.into_iter().enumerate() {
+                    for (i, mut picture) in canvas::read(&wanted, &self.canvas, self.request.size, self.look)?.into_iter().enumerate() {
                         self.examined.look(&picture)?;
                         lock.apply(first + i - range.start, &mut picture);
                         self.send(picture, meter, sink)?;
@@ -107,33 +94,37 @@ impl<'a> Output<'a> {
                 index += count;
                 Ok(())
             })?;
+            self.picture_joins(of);
         }
         self.deliver_sound(models, of, sink)
     }
 
+    /// How well the picture goes on where one window took over from another.
+    fn picture_joins(&mut self, of: &Delivery<'_>) {
+        let fresh = |w: &Window| latent_frames(w.latents.start + w.given).start.checked_sub(of.frames.tail);
+        let joins: Vec<usize> = of.windows.iter().skip(1).filter_map(fresh).collect();
+        if let Some(value) = self.examined.step_into(&joins) {
+            self.figures.push(Figure { name: "window-seam".into(), value, unit: "median steps".into() });
+        }
+    }
+
     /// One frame at the model's clock.
     fn send(&mut self, picture: Picture, meter: &mut Meter, sink: &mut dyn Sink) -> Result<()> {
-        let picture = Arc::new(picture);
-        self.last.push_back(picture.clone());
-        if self.last.len() > HANDLE {
-            self.last.pop_front();
-        }
         if self.every > 1 {
-            self.held.push(picture);
+            self.held.push(Arc::new(picture));
         } else if self.sent < self.request.total_frames() as usize {
             self.sent += 1;
-            sink.picture(Arc::unwrap_or_clone(picture))?;
+            sink.picture(picture)?;
         }
         meter.step(1, sink)
     }
 
     /// What the model changed in the editor's own frames on both sides.
     fn lock(&self, models: &mut Models<'_>, of: &Delivery<'_>) -> Result<Lock> {
-        let frames = &of.window.frames;
-        let space = self.request.context.colour;
-        let joins = self.request.task.joins();
-        if !joins.0 && !joins.1 && of.index == 0 {
-            return Ok(Lock::new(None, None, space, frames.made));
+        let frames = of.frames;
+        let (space, amount) = (self.request.context.colour, self.request.colour_match);
+        if self.request.task.joins() == (false, false) {
+            return Ok(Lock::new(None, None, space, frames.made, amount));
         }
         let kept = frames.kept();
         let latent = &of.latents.video;
@@ -141,7 +132,7 @@ impl<'a> Output<'a> {
         let tail = kept.iter().take_while(|k| **k).count();
         let start = if tail > 0 {
             let from = tail.saturating_sub(SEEN + 1);
-            let seen = self.seen(models, &latent.narrow(0, from, tail - from)?, from)?;
+            let seen = self.seen(models, &latent.narrow(0, from, tail - from)?, from, frames.tail)?;
             self.pairs(&of.around.tail, seen, |frame| (frame + of.around.tail.len()).checked_sub(frames.tail), frames.tail)?
         } else {
             None
@@ -151,25 +142,27 @@ impl<'a> Output<'a> {
         let end = if head < kept.len() && frames.head > 0 {
             let from = head.saturating_sub(1);
             let count = (SEEN + 1).min(kept.len() - from);
-            let seen = self.seen(models, &latent.narrow(0, from, count)?, from)?;
+            // The latent frame that holds the seam is not kept: the first that is may begin some frames after it.
+            let seen = self.seen(models, &latent.narrow(0, from, count)?, from, latent_frames(head).start)?;
             self.pairs(&of.around.head, seen, |frame| frame.checked_sub(first_head), first_head)?
         } else {
             None
         };
-        Ok(Lock::new(start.as_ref().map(Pairs::side).as_ref(), end.as_ref().map(Pairs::side).as_ref(), space, frames.made))
+        Ok(Lock::new(start.as_ref().map(Pairs::side).as_ref(), end.as_ref().map(Pairs::side).as_ref(), space, frames.made, amount))
     }
 
-    /// Decodes some latent frames alone; pictures by their frame of the clip. What the first one gives is left out, it has no past.
-    fn seen(&self, models: &mut Models<'_>, latent: &Tensor, from: usize) -> Result<Vec<(usize, Picture)>> {
-        let (size, space) = (self.request.size, self.request.context.colour);
+    /// Decodes some latent frames alone; pictures near frame `edge` by their frame of the clip. What the first one gives is left out,
+    /// it has no past.
+    fn seen(&self, models: &mut Models<'_>, latent: &Tensor, from: usize, edge: usize) -> Result<Vec<(usize, Picture)>> {
         let mut out = Vec::new();
         let mut index = 0;
         models.decode(latent, self.request.seed, &mut |frames: Tensor| {
-            for picture in canvas::read(&frames, &self.canvas, size, space)? {
+            for i in 0..frames.dims()[0] {
                 // Frame 0 is the first latent's, the next eight are the second's.
-                if index > 0 || from == 0 {
-                    let frame = if index == 0 { 0 } else { latent_frames(from + 1).start + index - 1 };
-                    out.push((frame, picture));
+                let frame = if index == 0 { 0 } else { latent_frames(from + 1).start + index - 1 };
+                if (index > 0 || from == 0) && frame.abs_diff(edge) <= NEAR {
+                    let picture = canvas::read(&frames.narrow(0, i, 1)?, &self.canvas, self.request.size, self.look)?;
+                    out.extend(picture.into_iter().map(|p| (frame, p)));
                 }
                 index += 1;
             }
@@ -206,26 +199,30 @@ impl<'a> Output<'a> {
         if self.request.sound == SoundMode::None || own_stays {
             return Ok(());
         }
-        sink.progress(Stage::Sound, of.index as u64, of.index as u64 + 1)?;
+        sink.progress(Stage::Sound, 0, 1)?;
         let clip = models.voice(&of.latents.sound)?;
         if clip.channels().iter().flatten().any(|v| !v.is_finite()) {
             return Err(crate::Error::Broken("the sound came out with values that are no numbers".into()));
         }
-        let window = of.window;
-        let samples = sample_of(self.request, window.made.end * self.every) - sample_of(self.request, window.made.start * self.every);
-        let last = window.made.end * self.every >= self.request.total_frames() as usize;
         let joins = self.request.task.joins();
+        let samples = sample_of(self.request, self.request.total_frames() as usize);
         let cut = hearing::Cut {
-            frames: &window.frames,
+            frames: of.frames,
             fps: self.fps,
             samples,
             channels: usize::from(self.request.channels),
-            tail: of.before.filter(|_| joins.0 || of.index > 0),
-            head: self.context.head_sound.as_ref().filter(|_| joins.1 && last),
+            tail: self.context.tail_sound.as_ref().filter(|_| joins.0),
+            head: self.context.head_sound.as_ref().filter(|_| joins.1),
         };
-        let made = hearing::cut(&clip, &cut)?;
-        for (all, made) in self.sound.iter_mut().zip(made.into_channels()) {
-            all.extend(made);
+        self.sound = hearing::cut(&clip, &cut)?.into_channels();
+        let all = of.latents.sound.dims().first().copied().unwrap_or(0);
+        let start = of.frames.tail as f64 / self.fps;
+        // A window's own latents of sound begin where those of the window before end.
+        let end = |w: &Window| audio::frames_of(w.sound(of.frames, self.fps, all).end) as f64 * 0.01 - start;
+        let seams: Vec<usize> =
+            of.windows.iter().rev().skip(1).map(end).filter(|s| *s > 0.0).map(|s| (s * f64::from(SAMPLE_RATE)) as usize).collect();
+        if let Some(value) = level_step(&self.sound, &seams, SAMPLE_RATE).filter(|_| !seams.is_empty()) {
+            self.figures.push(Figure { name: "window-seam-sound".into(), value, unit: "median steps of level".into() });
         }
         Ok(())
     }
@@ -252,6 +249,7 @@ impl<'a> Output<'a> {
             }
             sink.figure(figure);
         }
+        self.figures.drain(..).for_each(|figure| sink.figure(figure));
         let samples = usize::try_from(self.request.total_samples().0).unwrap_or(0);
         if self.sound.first().is_some_and(|c| !c.is_empty()) {
             self.sound.iter_mut().for_each(|c| c.resize(samples, 0.0));
@@ -289,6 +287,9 @@ impl<'a> Output<'a> {
 
 /// Latent frames of each side that are decoded to see what the model changed.
 const SEEN: usize = 2;
+
+/// Frames of a side that are looked at for it: at the largest sizes each takes hundreds of megabytes.
+const NEAR: usize = 5;
 
 struct Pairs {
     real: Vec<Arc<Picture>>,

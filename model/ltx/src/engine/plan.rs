@@ -118,12 +118,6 @@ impl Canvas {
         Self { canvas: times(self.canvas), picture: times(self.picture) }
     }
 
-    /// The canvas at half its size, which is whole cells too where its sides are multiples of two cells.
-    pub fn half(&self) -> Self {
-        let half = |s: Size| Size::new(s.width.div_ceil(2), s.height.div_ceil(2));
-        Self { canvas: half(self.canvas), picture: half(self.picture) }
-    }
-
     /// The canvas at the nth part of its size, in whole cells.
     pub fn part(&self, n: u32) -> Self {
         let n = n.max(1);
@@ -138,33 +132,55 @@ impl Canvas {
     }
 }
 
-/// A stretch of a shot that the model makes in one go.
+/// A stretch of the clip that is sampled in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The frames to make, counted in the shot.
-    pub made: Range<usize>,
-    /// Its clip.
-    pub frames: Frames,
+    /// Its latent frames, counted in the clip.
+    pub latents: Range<usize>,
+    /// How many of them, from its first on, the window before has made.
+    pub given: usize,
 }
 
-/// Cuts a shot that is longer than the model into windows; each sees the end of the one before as its tail.
-pub fn windows(wanted: Wanted, fps: f64) -> Vec<Window> {
-    let longest = ((LONGEST * fps) as usize).saturating_sub(1) / STEP * STEP + 1;
-    let whole = Frames::fit(wanted);
-    if whole.total() <= longest.max(HANDLE * 2 + STEP) {
-        return vec![Window { made: 0..wanted.made, frames: whole }];
+/// Latent frames that a window takes over from the one before. The first latent frame of anything the model sees stands for a single
+/// picture, so the first of these is that picture of its own; the others are the same latents, to the bit.
+pub const OVERLAP: usize = 4;
+
+impl Window {
+    /// Its frames, counted in the clip: of its first latent frame only the last one.
+    pub const fn frames(&self) -> Range<usize> {
+        latent_frames(self.latents.start).end - 1..latent_frames(self.latents.end.saturating_sub(1)).end
+    }
+
+    /// The frames to make that it shows, counted in the shot.
+    pub fn shows(&self, clip: &Frames) -> Range<usize> {
+        let (frames, made) = (self.frames(), clip.range());
+        let inside = |frame: usize| frame.clamp(made.start, made.end) - made.start;
+        inside(frames.start)..inside(frames.end)
+    }
+
+    /// Its latents of sound among the `all` of the clip. They are those of the clip, not its own: what one window made of them is
+    /// what the next one takes over, whatever the picture's rate is.
+    pub fn sound(&self, clip: &Frames, fps: f64, all: usize) -> Range<usize> {
+        let at = |frame: usize| super::hearing::latents(frame, fps).min(all.saturating_sub(1));
+        let frames = self.frames();
+        let start = if self.latents.start == 0 { 0 } else { at(frames.start) };
+        let end = if frames.end >= clip.total() { all } else { at(frames.end).max(start + 1) };
+        start..end
+    }
+}
+
+/// Cuts a clip that is longer than the model into windows that share [`OVERLAP`] latent frames.
+pub fn windows(clip: &Frames, fps: f64) -> Vec<Window> {
+    let all = clip.latents();
+    let longest = (((LONGEST * fps) as usize).saturating_sub(1) / STEP + 1).max(2 * OVERLAP);
+    if all <= longest {
+        return vec![Window { latents: 0..all, given: 0 }];
     }
     // Equal windows: a last one of a few frames would have nothing to say of its own.
-    let room = longest - HANDLE - (HANDLE + STEP);
-    let count = wanted.made.div_ceil(room);
-    (0..count)
-        .map(|i| {
-            let (start, end) = (wanted.made * i / count, wanted.made * (i + 1) / count);
-            let tail = if i == 0 { wanted.tail } else { start.min(HANDLE) };
-            let head = if i + 1 == count { wanted.head } else { 0 };
-            Window { made: start..end, frames: Frames::fit(Wanted { made: end - start, tail, head }) }
-        })
-        .collect()
+    let fresh = all - OVERLAP;
+    let count = fresh.div_ceil(longest - OVERLAP);
+    let at = |i: usize| fresh * i / count;
+    (0..count).map(|i| Window { latents: at(i)..at(i + 1) + OVERLAP, given: if i == 0 { 0 } else { OVERLAP } }).collect()
 }
 
 /// The model's clock for a timeline's rate: frames that the model makes for each of the timeline's, as a fraction 1 / n.
@@ -200,17 +216,28 @@ mod tests {
         }
 
         #[test]
-        fn windows_cover_the_shot_without_a_gap(made in 1usize..4000, tail in 0usize..40, head in 0usize..40, fps in 20.0f64..61.0) {
-            let windows = windows(Wanted { made, tail, head }, fps);
-            prop_assert_eq!(windows[0].made.start, 0);
-            prop_assert_eq!(windows[windows.len() - 1].made.end, made);
+        fn windows_cover_the_clip_and_hand_over_whole_latents(made in 1usize..4000, tail in 0usize..40, head in 0usize..40, fps in 20.0f64..61.0) {
+            let clip = Frames::fit(Wanted { made, tail, head });
+            let windows = windows(&clip, fps);
+            let sounds = super::super::hearing::latents(clip.total(), fps);
+            prop_assert_eq!(windows[0].latents.start, 0);
+            prop_assert_eq!(windows[0].given, 0);
+            prop_assert_eq!(windows[windows.len() - 1].latents.end, clip.latents());
             for pair in windows.windows(2) {
-                prop_assert_eq!(pair[0].made.end, pair[1].made.start);
+                prop_assert_eq!(pair[1].latents.start + pair[1].given, pair[0].latents.end);
+                let (a, b) = (pair[0].sound(&clip, fps, sounds), pair[1].sound(&clip, fps, sounds));
+                prop_assert!(b.start < a.end && a.end < b.end, "sound {a:?} {b:?}");
+                // The clocks of picture and sound part by half a latent of sound at most.
+                prop_assert!((b.start as f64 / 25.0 - pair[1].frames().start as f64 / fps).abs() <= 0.02 + 1e-9);
             }
+            prop_assert_eq!(windows[windows.len() - 1].sound(&clip, fps, sounds).end, sounds);
             for w in &windows {
-                prop_assert!(w.frames.total() as f64 <= LONGEST * fps);
-                prop_assert_eq!(w.made.len(), w.frames.made);
+                prop_assert!(w.latents.len() > w.given);
+                prop_assert!(w.frames().len() as f64 <= LONGEST * fps);
+                prop_assert_eq!(w.frames().len() % STEP, 1);
             }
+            let shown: usize = windows.iter().map(|w| w.shows(&clip).len()).sum();
+            prop_assert!(shown >= made);
         }
 
         #[test]

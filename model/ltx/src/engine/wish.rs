@@ -1,8 +1,10 @@
 //! What the model is told: the prompt with camera and storyboard in words, the schedule, the size to work at.
 
-use shot::{Camera, Quality, Request};
+use std::ops::Range;
 
-use super::plan::{Canvas, Window};
+use shot::{Camera, Quality, Request, Size};
+
+use super::plan::{self, Canvas};
 
 /// How a checkpoint is sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,15 +37,50 @@ pub const fn steps(quality: Quality) -> usize {
     }
 }
 
-/// The canvas, and whether it is reached in two stages: half the size first, then upsampled and refined.
-pub fn canvas(request: &Request, upsampler: bool) -> (Canvas, bool) {
-    let two = upsampler && request.quality == Quality::Final;
-    let cell = if two { 64 } else { 32 };
-    (Canvas::fit(request.size, request.pixel_aspect, pixels(request.quality), cell), two)
+/// The model's own size in latents, 1280 × 704: what is larger is refined in parts of at most that.
+pub const LARGEST: usize = 40 * 22;
+
+/// By how much a canvas may be larger than the size that its quality asks for, so that halving the picture ends near it.
+const TOLERANCE: f64 = 1.6;
+
+/// The canvases that lead to the picture, smallest first: the one that the model begins at, and twice its size as often as it takes.
+/// Without an upscaler there is one, and what is larger is resampled.
+pub fn canvases(request: &Request, upsampler: bool) -> Vec<Canvas> {
+    let most = pixels(request.quality);
+    if !upsampler {
+        return vec![Canvas::fit(request.size, request.pixel_aspect, most, plan::CELL)];
+    }
+    let full = Canvas::fit(request.size, request.pixel_aspect, usize::MAX, plan::CELL).picture;
+    // Final pictures begin at half of the model's size at most.
+    let (least, most) = if request.quality == Quality::Final { (1, most / 4) } else { (0, most) };
+    let fits = |halvings: &u32| full.pixels() as f64 / 4f64.powi(*halvings as i32) <= most as f64 * TOLERANCE;
+    let halvings = (least..16).find(fits).unwrap_or(16);
+    let stages = ladder(full, halvings);
+    // Light takes end where the full picture begins to be refined.
+    if request.quality == Quality::Final { stages } else { stages.into_iter().take(1).collect() }
 }
 
-/// The prompt of a window of the shot: what was asked, the camera, and the beats that fall into it with their seconds.
-pub fn prompt(request: &Request, window: &Window, every: usize) -> String {
+/// The canvases of a promotion: from the light take's on, doubled once at least and until the picture is reached.
+pub fn promotion(request: &Request, light: Canvas) -> Vec<Canvas> {
+    let full = Canvas::fit(request.size, request.pixel_aspect, usize::MAX, plan::CELL).picture;
+    let reached = |n: &u32| light.picture.width << n >= full.width && light.picture.height << n >= full.height;
+    let doublings = (1..16).find(reached).unwrap_or(1);
+    let exact = ladder(full, doublings);
+    if exact.first() == Some(&light) { exact } else { (0..=doublings).map(|n| light.times(1 << n)).collect() }
+}
+
+/// A picture halved so many times, and back: canvases of which each is twice the one before, the last one with exactly the picture.
+fn ladder(full: Size, halvings: u32) -> Vec<Canvas> {
+    let part = |n: u32| Size::new(full.width.div_ceil(1 << n), full.height.div_ceil(1 << n));
+    let cells = |side: u32| side.div_ceil(plan::CELL) * plan::CELL;
+    let small = part(halvings);
+    let (width, height) = (cells(small.width), cells(small.height));
+    (0..=halvings).map(|n| Canvas { canvas: Size::new(width << n, height << n), picture: part(halvings - n) }).collect()
+}
+
+/// The prompt of a stretch of the shot (`shown`, its frames at the model's clock): what was asked, the camera, and the beats that
+/// fall into it with their seconds.
+pub fn prompt(request: &Request, shown: &Range<usize>, every: usize) -> String {
     let mut text = request.prompt.trim().to_owned();
     let mut add = |sentence: &str| {
         if !text.is_empty() {
@@ -61,8 +98,8 @@ pub fn prompt(request: &Request, window: &Window, every: usize) -> String {
     let fps = request.rate.as_f64();
     for beat in &request.storyboard {
         let at = (before + beat.frame as usize) / every;
-        if window.made.contains(&at) {
-            let seconds = ((at - window.made.start) * every) as f64 / fps;
+        if shown.contains(&at) {
+            let seconds = ((at - shown.start) * every) as f64 / fps;
             add(&format!("At {seconds:.1} seconds: {}", beat.prompt.trim()));
         }
     }
@@ -87,8 +124,8 @@ const fn camera(camera: Camera) -> Option<&'static str> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::engine::plan::{Wanted, windows};
-    use shot::{Beat, Rate, Size, Task};
+    use proptest::prelude::*;
+    use shot::{Beat, Rate, Task};
 
     #[test]
     fn camera_and_beats_become_words_with_their_seconds() {
@@ -97,22 +134,51 @@ mod tests {
         request.camera = Camera::Push;
         request.handles = 24;
         request.storyboard = vec![Beat { frame: 12, prompt: "a lamp goes on".into() }];
-        let window = windows(Wanted { made: request.total_frames() as usize, tail: 0, head: 0 }, 24.0).remove(0);
-        let text = prompt(&request, &window, 1);
+        let text = prompt(&request, &(0..96), 1);
         assert_eq!(text, "a harbour at dusk. The camera slowly pushes in. At 1.5 seconds: a lamp goes on");
         request.prompt.clear();
         request.camera = Camera::Auto;
         request.storyboard.clear();
-        assert_eq!(prompt(&request, &window, 1), "");
+        assert_eq!(prompt(&request, &(0..96), 1), "");
     }
 
     #[test]
-    fn two_stages_need_an_upsampler_and_the_time_for_them() {
+    fn canvases_double_until_they_hold_exactly_the_picture() {
         let mut request = Request::new(Task::Establish, 48, Rate::whole(24), Size::new(1920, 1080));
-        let (canvas, two) = canvas(&request, true);
-        assert!(two && canvas.canvas.width % 64 == 0 && canvas.canvas.pixels() <= 1344 * 768);
-        assert!(!super::canvas(&request, false).1);
+        let pictures = |request: &Request, upsampler| {
+            canvases(request, upsampler).iter().map(|c| (c.picture.width, c.picture.height)).collect::<Vec<_>>()
+        };
+        assert_eq!(pictures(&request, true), [(480, 270), (960, 540), (1920, 1080)]);
+        assert_eq!(pictures(&request, false), [(1280, 720)]);
+        request.size = Size::new(3840, 2160);
+        assert_eq!(pictures(&request, true), [(480, 270), (960, 540), (1920, 1080), (3840, 2160)]);
+        request.size = Size::new(1280, 720);
+        assert_eq!(pictures(&request, true), [(640, 360), (1280, 720)]);
         request.quality = Quality::Draft;
-        assert!(!super::canvas(&request, true).1);
+        assert_eq!(pictures(&request, true), [(640, 360)]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_canvas_is_twice_the_one_before_and_promotion_goes_on_from_a_light_take(
+            width in 16u32..8000, height in 16u32..5000, light in prop_oneof![Just(Quality::Draft), Just(Quality::Preview)], upsampler in any::<bool>()) {
+            let full = Request::new(Task::Establish, 48, Rate::whole(24), Size::new(width, height));
+            let request = Request { quality: light, ..full.clone() };
+            let small = canvases(&request, upsampler);
+            prop_assert_eq!(small.len(), 1);
+            for stages in [canvases(&full, true), promotion(&full, small[0])] {
+                prop_assert!(stages.len() > 1);
+                for pair in stages.windows(2) {
+                    prop_assert_eq!(pair[0].times(2).canvas, pair[1].canvas);
+                }
+                for c in &stages {
+                    prop_assert!(c.canvas.width % plan::CELL == 0 && c.canvas.height % plan::CELL == 0);
+                    prop_assert!(c.picture.width <= c.canvas.width && c.picture.height <= c.canvas.height);
+                }
+            }
+            let last = canvases(&full, true).pop().unwrap();
+            prop_assert_eq!((last.picture.width, last.picture.height), (width, height));
+            prop_assert_eq!(promotion(&full, small[0])[0], small[0]);
+        }
     }
 }

@@ -60,6 +60,12 @@ impl Rope {
         Ok(Self { cos: tensor(cos)?, sin: tensor(sin)?, pairing: rates.pairing })
     }
 
+    /// That of some tokens, one after another.
+    pub fn part(&self, from: usize, count: usize) -> Result<Self> {
+        let part = |table: &Tensor| table.narrow(0, from, count);
+        Ok(Self { cos: part(&self.cos)?, sin: part(&self.sin)?, pairing: self.pairing })
+    }
+
     /// The tables, `[tokens, channels / 2]`.
     pub fn tables(&self) -> (&Tensor, &Tensor) {
         (&self.cos, &self.sin)

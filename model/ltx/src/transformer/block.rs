@@ -10,6 +10,7 @@ use crate::ops::attention::{Attend, gate_heads};
 use crate::ops::linear::{Linear, Then};
 use crate::ops::norm::{Norm, Rows, modulate, residual};
 use crate::ops::rope::{Rope, norm_and_turn};
+use crate::ops::slices;
 use crate::transformer::config::{Config, Width};
 use crate::transformer::levels::Modulation;
 
@@ -220,12 +221,17 @@ impl Attention {
 
     /// From `x` to `context`; `ropes` are the queries' and the keys'.
     fn forward(&self, x: &Tensor, context: &Tensor, ropes: Option<(&Rope, &Rope)>, bias: Option<&Tensor>) -> Result<Tensor> {
-        let gates = self.gates.as_ref().map(|g| g.forward(x)).transpose()?;
-        let q = norm_and_turn(self.q.forward(x)?, &self.q_norm, self.eps, self.heads, ropes.map(|r| r.0))?;
         let k = norm_and_turn(self.k.forward(context)?, &self.k_norm, self.eps, self.heads, ropes.map(|r| r.1))?;
         let v = self.v.forward(context)?;
-        let y = Attend { q: &q, k: &k, v: &v, heads: self.heads, bias, gates: gates.as_ref() }.run()?;
-        self.out.forward(&y)
+        by_tokens(x, |x, from| {
+            let count = x.dim(0)?;
+            let rope = ropes.map(|(rope, _)| rope.part(from, count)).transpose()?;
+            let bias = bias.map(|b| b.narrow(0, from, count)).transpose()?;
+            let gates = self.gates.as_ref().map(|g| g.forward(x)).transpose()?;
+            let q = norm_and_turn(self.q.forward(x)?, &self.q_norm, self.eps, self.heads, rope.as_ref())?;
+            let y = Attend { q: &q, k: &k, v: &v, heads: self.heads, bias: bias.as_ref(), gates: gates.as_ref() }.run()?;
+            self.out.forward(&y)
+        })
     }
 
     /// Each token attends to itself alone: what guidance leads away from.
@@ -255,8 +261,29 @@ impl FeedForward {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.second.forward(&self.first.forward_then(x, Then::Gelu)?)
+        by_tokens(x, |x, _| self.second.forward(&self.first.forward_then(x, Then::Gelu)?))
     }
+}
+
+/// Tokens that go through a layer together on the processor: what a layer holds beside its input and its result is as much as these
+/// need, four times their width in the feed-forward. A layer's products are computed in runs of as many rows anyway.
+const TOGETHER: usize = 2048;
+
+/// Rows of the result for some rows of `x` at a time; `f` is told which row comes first.
+fn by_tokens(x: &Tensor, f: impl Fn(&Tensor, usize) -> Result<Tensor>) -> Result<Tensor> {
+    let (tokens, columns) = x.dims2()?;
+    if tokens <= TOGETHER || !matches!(x.device(), Device::Cpu) {
+        return f(x, 0);
+    }
+    let mut out: Vec<f32> = Vec::new();
+    let mut width = columns;
+    for from in (0..tokens).step_by(TOGETHER) {
+        let part = f(&x.narrow(0, from, TOGETHER.min(tokens - from))?, from)?;
+        width = part.dim(1)?;
+        out.reserve_exact(tokens * width - out.len());
+        slices::with(&part, |values| out.extend_from_slice(values))?;
+    }
+    slices::tensor(out, (tokens, width))
 }
 
 /// Strengths of attention 0 to 1 as what is added to scores: their logarithm, and for "never" the lowest number there is.
@@ -268,4 +295,25 @@ pub fn bias(mask: &Tensor) -> Result<Tensor> {
     }
     let values = values.into_iter().map(|v| if v > 0.0 { v.ln() } else { f32::MIN }).collect();
     Ok(Tensor::from_vec(values, mask.shape(), &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn rows_that_go_through_in_parts_are_those_that_go_through_at_once() {
+        let x = slices::tensor((0..5000 * 3).map(|i| i as f32).collect(), (5000, 3)).unwrap();
+        let calls = std::cell::RefCell::new(Vec::new());
+        let y = by_tokens(&x, |part, from| {
+            calls.borrow_mut().push((from, part.dim(0)?));
+            // The first row's number is what the part begins with.
+            assert_eq!(part.get(0)?.get(0)?.to_scalar::<f32>()?, (from * 3) as f32);
+            Ok(part.narrow(1, 0, 2)?.affine(2.0, 0.0)?)
+        });
+        assert_eq!(*calls.borrow(), [(0, 2048), (2048, 2048), (4096, 904)]);
+        let want = x.narrow(1, 0, 2).unwrap().affine(2.0, 0.0).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(y.unwrap().to_vec2::<f32>().unwrap(), want);
+    }
 }

@@ -66,19 +66,39 @@ impl Encoder {
     /// space; [`Error::Cancelled`] once `cancel` says so.
     pub fn encode(&self, pictures: &Tensor, cancel: &dyn Fn() -> bool) -> Result<Tensor> {
         let (frames, height, width, colours) = pictures.dims4().stage("video encoder")?;
-        let Scale { time, space } = self.scale();
-        let Some(latents) = self
-            .scale()
-            .latents(frames)
-            .filter(|_| colours == self.colours && height > 0 && width > 0 && height.is_multiple_of(space) && width.is_multiple_of(space))
-        else {
+        if colours != self.colours {
             return Err(Error::Unfit(format!(
-                "the video encoder takes {time}·k+1 pictures of {} colours and multiples of {space} pixels, these are {:?}",
+                "the video encoder takes pictures of {} colours, these are {:?}",
                 self.colours,
                 pictures.dims()
             )));
-        };
+        }
         let pictures = pictures.to_device(&candle_core::Device::Cpu).stage("video encoder")?;
+        let size = height * width * colours;
+        slices::with(&pictures, |values| {
+            let mut give = |frame: usize, out: &mut [f32]| {
+                out.copy_from_slice(&values[frame * size..(frame + 1) * size]);
+                Ok(())
+            };
+            self.encode_from([frames, height, width], &mut give, cancel)
+        })?
+    }
+
+    /// The same of pictures that are asked for one by one, in order of time: `give` fills in the values of one of them. Only a few
+    /// pictures are in memory at a time.
+    pub fn encode_from(
+        &self,
+        [frames, height, width]: [usize; 3],
+        give: &mut dyn FnMut(usize, &mut [f32]) -> Result<()>,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<Tensor> {
+        let Scale { time, space } = self.scale();
+        let fits = height > 0 && width > 0 && height.is_multiple_of(space) && width.is_multiple_of(space);
+        let Some(latents) = self.scale().latents(frames).filter(|_| fits) else {
+            return Err(Error::Unfit(format!(
+                "the video encoder takes {time}·k+1 pictures with sides of multiples of {space} pixels, these are {frames} of {width}×{height}"
+            )));
+        };
         let padding = Padding { edge: self.config.edge, causal: self.config.causal };
         let mut stages: Vec<Box<dyn Stage + '_>> = self.layers.iter().map(|l| l.start(padding)).collect();
         let (means, deviations) = self.statistics.values();
@@ -94,11 +114,13 @@ impl Encoder {
         };
         let chunk = together(height * width / (self.patch * self.patch));
         for start in (0..frames).step_by(chunk) {
-            let part = pictures.narrow(0, start, chunk.min(frames - start)).stage("video encoder")?;
-            let patches = slices::with(&part, |values| {
-                let frame = |values: &[f32]| patchify(&Frame::new(height, width, colours, values.to_vec()), self.patch);
-                values.chunks_exact(height * width * colours).map(frame).collect()
-            })?;
+            let patches = (start..frames.min(start + chunk))
+                .map(|frame| {
+                    let mut values = vec![0.0; height * width * self.colours];
+                    give(frame, &mut values)?;
+                    Ok(patchify(&Frame::new(height, width, self.colours, values), self.patch))
+                })
+                .collect::<Result<_>>()?;
             flow(&mut stages, patches, start + chunk >= frames, cancel, &mut sink)?;
         }
         slices::tensor(values, (latents, height / space, width / space, self.channels))
