@@ -83,6 +83,7 @@ fn manifest(id: &TakeId, request: Request) -> Take {
         figures: Vec::new(),
         notes: Vec::new(),
         is_card: false,
+        is_sdr: false,
         provenance: Provenance {
             generator: "Pickup".into(),
             engine: "draft".into(),
