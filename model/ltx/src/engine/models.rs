@@ -122,7 +122,7 @@ impl<'a> Models<'a> {
                 let from: String = c.unread.chars().take(60).collect();
                 notes.push(format!("a prompt is longer than the model reads ({} tokens): it was cut off at “{from}”", c.tokens));
             }
-            Ok::<_, crate::Error>(Pair { video: c.video, sound: c.audio })
+            Ok::<_, Error>(Pair { video: c.video, sound: c.audio })
         };
         sink.progress(Stage::Weights, 0, 2)?;
         let positive = context(positive)?;

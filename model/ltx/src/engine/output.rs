@@ -245,7 +245,11 @@ impl<'a> Output<'a> {
                 && off > 0.1
             {
                 let way = if figure.value < 1.0 { "less" } else { "more" };
-                sink.note(format!("{} by {:.0} % {way} than the neighbours'", figure.name, off * 100.0));
+                sink.note(match figure.value > 10.0 {
+                    // Neighbours without any, such as drawings, make a number of no meaning.
+                    true => format!("{} many times the neighbours'", figure.name),
+                    false => format!("{} by {:.0} % {way} than the neighbours'", figure.name, off * 100.0),
+                });
             }
             sink.figure(figure);
         }

@@ -243,7 +243,7 @@ mod tests {
         #[test]
         fn a_canvas_holds_its_picture(w in 16u32..5000, h in 16u32..3000, pixels in 65_536usize..1_000_000) {
             let c = Canvas::fit(Size::new(w, h), 1.0, pixels, 64);
-            prop_assert!(c.canvas.width % 64 == 0 && c.canvas.height % 64 == 0);
+            prop_assert!(c.canvas.width.is_multiple_of(64) && c.canvas.height.is_multiple_of(64));
             prop_assert!(c.canvas.width >= c.picture.width && c.canvas.width < c.picture.width + 64);
             prop_assert!(c.picture.width <= w && c.picture.height <= h);
         }

@@ -172,7 +172,7 @@ mod tests {
                     prop_assert_eq!(pair[0].times(2).canvas, pair[1].canvas);
                 }
                 for c in &stages {
-                    prop_assert!(c.canvas.width % plan::CELL == 0 && c.canvas.height % plan::CELL == 0);
+                    prop_assert!(c.canvas.width.is_multiple_of(plan::CELL) && c.canvas.height.is_multiple_of(plan::CELL));
                     prop_assert!(c.picture.width <= c.canvas.width && c.picture.height <= c.canvas.height);
                 }
             }
