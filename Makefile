@@ -37,7 +37,7 @@ bundle: build
 
 bench: setup python bundle
 	$(CARGO) build --locked --release -p test-host --bins
-	$(CARGO) build --locked --release -p draft --example retime
+	$(CARGO) build --locked --release -p draft --example retime --example flow
 	$(CARGO) build --locked --release -p ltx --example step --example decode
 	$(CARGO) test --locked --release -p ltx --test parity --no-run
 	$(CARGO) build --locked --release -p colour --example speed --example spaces

@@ -14,17 +14,22 @@ pub struct Likeness {
     pub histogram: f32,
     /// Mean absolute difference after warping over the mean absolute difference before it.
     pub explained: f32,
+    /// Root mean square of the difference after warping, in grey levels.
+    pub left: f32,
 }
 
 /// Samples from one tested sample to the next: every fourth in both directions is plenty for a mean.
 const STEP: usize = 4;
+
+/// What warping may leave of the difference between two frames before a bridge over them is seen, in grey levels.
+const SEEN: f32 = 9.0;
 
 /// Measures a pair by its lumas and flows.
 pub fn likeness(a: &Plane, b: &Plane, forward: &Field, backward: &Field) -> Likeness {
     let grid = a.grid();
     let (mut n, mut kept) = (0.0_f64, 0.0_f64);
     let (mut sa, mut sb, mut aa, mut bb, mut ab) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
-    let (mut before, mut after) = (0.0_f64, 0.0_f64);
+    let (mut before, mut after, mut square) = (0.0_f64, 0.0_f64, 0.0_f64);
     let (mut ha, mut hb) = ([0_u32; 64], [0_u32; 64]);
     let bin = |v: f32| (v * 0.25).clamp(0.0, 63.0) as usize;
     for y in (0..grid.height).step_by(STEP) {
@@ -40,6 +45,7 @@ pub fn likeness(a: &Plane, b: &Plane, forward: &Field, backward: &Field) -> Like
             let here = b.row(y)[x];
             before += f64::from((va - here).abs());
             after += f64::from((va - vb).abs());
+            square += f64::from((va - vb) * (va - vb));
             ha[bin(va)] += 1;
             hb[bin(here)] += 1;
             let (va, vb) = (f64::from(va), f64::from(vb));
@@ -65,6 +71,7 @@ pub fn likeness(a: &Plane, b: &Plane, forward: &Field, backward: &Field) -> Like
         correlation: correlation as f32,
         histogram: (4.0 * distance as f64 / n) as f32,
         explained: (after / before.max(0.5 * n)) as f32,
+        left: (square / n).sqrt() as f32,
     }
 }
 
@@ -82,10 +89,15 @@ impl Likeness {
     }
 
     /// How well a bridge over this pair can be hidden.
+    ///
+    /// "Good" promises made frames at 26 dB or more beside what was filmed. Of 55 made-up jump cuts of 2 to 24 frames consistency
+    /// and correlation alone called 44 good, and 8 of those were under it; of the 35 whose difference after warping is also below
+    /// [`SEEN`] one is, at 25.8 dB. Water and a shaken camera are what it sorts out: the two sides match, what lay between is not
+    /// known.
     pub fn hideability(&self) -> Hideability {
         if self.is_cut() || self.sum() < 1.15 {
             Hideability::Cutaway
-        } else if self.sum() < 1.6 {
+        } else if self.sum() < 1.6 || self.left > SEEN {
             Hideability::Visible
         } else {
             Hideability::Good

@@ -133,9 +133,9 @@ impl<'a> Extension<'a> {
                     }
                 };
                 let cell = |(u, v): (&f32, &f32)| Cell { a: [left * u, left * v], b: [0.0; 2], wa: 1.0, wb: 0.0, soft: false }.to_lanes();
-                let plan = apart.u.iter().zip(&apart.v).map(cell).collect();
+                let plan: Vec<[f32; 8]> = apart.u.iter().zip(&apart.v).map(cell).collect();
                 let frame = Frame::read(self.frames, index, self.space)?;
-                let picture = render(&frame, &frame, apart.grid, plan, 0.0);
+                let picture = render(&frame, &frame, apart.grid, &plan, 0.0, 1.0);
                 self.seam = Some(apart);
                 Ok(picture)
             }
@@ -153,6 +153,6 @@ impl<'a> Extension<'a> {
                 Cell { a: [u * reach, v * reach], b: [0.0; 2], wa: 1.0, wb: 0.0, soft: false }.to_lanes()
             })
             .collect();
-        render(&self.last, &self.last, grid, plan, 0.0)
+        render(&self.last, &self.last, grid, &plan, 0.0, 1.0)
     }
 }

@@ -86,7 +86,7 @@ impl Pair {
     /// The picture at time `t` with motion that curves as the neighbours say.
     pub fn between(&self, t: f32, bend: &Bend) -> Picture {
         let plan = self.plan(t, bend);
-        render(&self.a, &self.b, self.forward.grid, plan, t)
+        render(&self.a, &self.b, self.forward.grid, &plan, t, sure(self.likeness.explained))
     }
 
     /// How the motion of this pair curves, from what stands around it.
@@ -104,33 +104,35 @@ impl Pair {
         let grid = self.forward.grid;
         let width = grid.width;
         let s = 1.0 - t;
+        let [from_a, from_b] = &self.sides;
         let mut plan = vec![[0.0; 8]; grid.len()];
         plan.par_chunks_mut(width).with_min_len(4).enumerate().for_each(|(y, row)| {
             let py = y as f32;
             for (x, cell) in row.iter_mut().enumerate() {
-                let (px, i) = (x as f32, y * width + x);
+                let px = x as f32;
+                let (here, there) = (from_a.at[y * width + x], from_b.at[y * width + x]);
                 // Jiang et al., CVPR 2018, equation 4, as a first guess …
-                let (u, v) = (s * self.forward.u[i] - t * self.backward.u[i], s * self.forward.v[i] - t * self.backward.v[i]);
+                let (u, v) = (s * here.u - t * there.u, s * here.v - t * there.v);
                 // … then what either side says where that vector comes from.
-                let (j, k) = (grid.nearest(px - t * u, py - t * v), grid.nearest(px + s * u, py + s * v));
-                let (u1, v1) = (self.forward.u[j], self.forward.v[j]);
-                let (u2, v2) = (-self.backward.u[k], -self.backward.v[k]);
+                let one = from_a.at[grid.nearest(px - t * u, py - t * v)];
+                let two = from_b.at[grid.nearest(px + s * u, py + s * v)];
                 // A vector that was looked up where the guess led, but leads elsewhere, is somebody else's: what it misses by counts
                 // beside what it leaves unexplained.
-                let (l, n) = (grid.nearest(px - t * u1, py - t * v1), grid.nearest(px + s * u2, py + s * v2));
-                let off1 = (u1 - self.forward.u[l]).powi(2) + (v1 - self.forward.v[l]).powi(2);
-                let off2 = (u2 + self.backward.u[n]).powi(2) + (v2 + self.backward.v[n]).powi(2);
-                let (e1, e2) = (self.sides[0].miss[j] + NOISE + STRAY * off1, self.sides[1].miss[k] + NOISE + STRAY * off2);
+                let (l, n) =
+                    (from_a.at[grid.nearest(px - t * one.u, py - t * one.v)], from_b.at[grid.nearest(px - s * two.u, py - s * two.v)]);
+                let off1 = (one.u - l.u).powi(2) + (one.v - l.v).powi(2);
+                let off2 = (two.u - n.u).powi(2) + (two.v - n.v).powi(2);
+                let (e1, e2) = (one.miss + NOISE + STRAY * off1, two.miss + NOISE + STRAY * off2);
                 let (w1, w2) = (s * e2 * e2, t * e1 * e1);
                 let m = w1 / (w1 + w2);
-                let (u, v) = (m * u1 + (1.0 - m) * u2, m * v1 + (1.0 - m) * v2);
+                let (u, v) = (m * one.u - (1.0 - m) * two.u, m * one.v - (1.0 - m) * two.v);
                 let (mut a, mut b) = ([-t * u, -t * v], [s * u, s * v]);
                 let (shift, turn) = bend.shift(grid, [px + a[0], py + a[1]], [px + b[0], py + b[1]], t);
                 for c in 0..2 {
                     a[c] += shift[c];
                     b[c] += shift[c];
                 }
-                let trust = s * self.sides[0].trust[i] + t * self.sides[1].trust[i];
+                let trust = s * here.trust + t * there.trust;
                 // A dissolve of less than a thirtieth is not seen and costs two more reads.
                 let trust = if trust > 0.97 { 1.0 } else { trust };
                 // Where nothing moves the dissolve is the same picture, unsoftened by an interpolation.
@@ -161,6 +163,12 @@ fn doubt(unexplained: f32) -> f32 {
     1.5 + 20.0 * smoothstep((unexplained - 0.65) / 0.2) + 1000.0 * smoothstep((unexplained - 0.8) / 0.06)
 }
 
+/// How far sharpness is given back in a pair of whose change the flow leaves the share `unexplained`: where that is most of it, as
+/// on water, the detail of the frames is not the detail between them.
+fn sure(unexplained: f32) -> f32 {
+    1.0 - smoothstep((unexplained - 0.5) / 0.14)
+}
+
 /// Motion that is no motion, in grid samples.
 const STILL: f32 = 0.06;
 
@@ -171,11 +179,19 @@ fn smoothstep(x: f32) -> f32 {
 
 /// What one frame of a pair says about the motion to the other, per sample.
 struct Side {
+    at: Vec<Word>,
+}
+
+/// What a frame says about one sample; together, because they are looked up together.
+#[derive(Clone, Copy)]
+struct Word {
+    u: f32,
+    v: f32,
     /// Mean squared difference that the motion leaves around a sample: one sample matches by chance, a neighbourhood seldom does.
-    miss: Vec<f32>,
+    miss: f32,
     /// How much of a made picture shall be warped rather than dissolved: the two predictions' weights in proportion to how well
     /// each explains one frame by the other, which is the least expected squared error where their errors are independent.
-    trust: Vec<f32>,
+    trust: f32,
 }
 
 impl Side {
@@ -199,9 +215,14 @@ impl Side {
                 }
             }
         });
-        let (moved, plain) = (boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
-        let trust = moved.into_iter().zip(plain).map(|(m, p)| (p + 1.0) / (p + 1.0 + doubt * (m + 1.0))).collect();
-        Self { miss: boxed(&miss, grid, CHOICE), trust }
+        let (miss, moved, plain) = (boxed(&miss, grid, CHOICE), boxed(&moved, grid, WINDOW), boxed(&plain, grid, WINDOW));
+        let word = |i: usize| Word {
+            u: flow.u[i],
+            v: flow.v[i],
+            miss: miss[i],
+            trust: (plain[i] + 1.0) / (plain[i] + 1.0 + doubt * (moved[i] + 1.0)),
+        };
+        Self { at: (0..grid.len()).into_par_iter().with_min_len(4096).map(word).collect() }
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! Life cycle of a made frame: [`frame`] heals a picture and takes its luma; [`flow`] finds the motion of a pair in both
 //! directions; [`inbetween`] plans, for a time between the two, where each sample comes from and how much each side counts, and
-//! [`paint`] paints the plan at full size. [`cut`] keeps anything from being warped across a cut, [`interlace`] tells frames that are woven from fields. [`reel`] walks a strip
+//! [`paint`] paints the plan at full size, as sharp as what stands beside it. [`cut`] keeps anything from being warped across a cut, [`interlace`] tells frames that are woven from fields. [`reel`] walks a strip
 //! with a handful of frames in memory, whatever its length.
 //!
 //! Threads: an engine is called from one thread and spreads its work with rayon; no result depends on how many threads there
@@ -38,6 +38,7 @@ pub mod paint;
 pub mod plane;
 pub mod reel;
 pub mod retime;
+mod sharpness;
 pub mod still;
 mod thumb;
 mod warp;
