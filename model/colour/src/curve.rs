@@ -199,7 +199,7 @@ mod srgb {
 
 /// PQ: SMPTE ST 2084, ITU-R BT.2100 table 4; light in units of 100 cd/m², mirrored about black.
 mod pq {
-    use super::{LIGHT_LIMIT, pow};
+    use super::{LIGHT_LIMIT, log2, pow};
 
     const M1: f32 = 2610.0 / 16384.0;
     const M2: f32 = 2523.0 / 4096.0 * 128.0;
@@ -217,9 +217,13 @@ mod pq {
 
     #[inline(always)]
     pub(super) fn decode(v: f32) -> f32 {
-        let a = v.abs();
-        let n = pow(if a > LIMIT { LIMIT } else { a }, 1.0 / M2);
-        let y = (if n < C1 { 0.0 } else { n - C1 }) / (C2 - C3 * n);
+        let a = if v.abs() > LIMIT { LIMIT } else { v.abs() };
+        // n − 1 and not n: what the standard subtracts from n is nearly n, and a single's rounding of it would be seen. As
+        // C1 = C3 − C2 + 1, both sides of the fraction hold 1 − C1. Below −0.3 there is no light.
+        let z = (log2(a) * (std::f32::consts::LN_2 / M2)).max(-0.3);
+        let less = z * (1.0 + z * (0.5 + z * (1.0 / 6.0 + z * (1.0 / 24.0 + z * (1.0 / 120.0 + z / 720.0)))));
+        let top = (1.0 - C1) + less;
+        let y = (if top < 0.0 { 0.0 } else { top }) / ((1.0 - C1) - C3 * less) + a * 0.0;
         (100.0 * pow(y, 1.0 / M1)).copysign(v)
     }
 }
