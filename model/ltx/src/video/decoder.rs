@@ -99,7 +99,7 @@ impl Decoder {
         for layer in &self.layers {
             let (kept, work) = layer.memory();
             held = held.saturating_add(kept.saturating_mul(pixels));
-            working = working.saturating_add(work.saturating_mul(pixels).saturating_mul(together(pixels).min(8)));
+            working = working.saturating_add(work.saturating_mul(pixels).saturating_mul(together(pixels)));
             scratch = scratch.max(layer.scratch());
             pixels = pixels.saturating_mul(layer.factors().0[1..].iter().product());
         }

@@ -45,9 +45,13 @@ pub fn flow(
     }
 }
 
+/// The most of them, however small they are: else the latents of a long clip would all go through at once, and memory grow
+/// with the clip.
+const MOST_TOGETHER: usize = 8;
+
 /// Frames of so many pixels that go through a layer together.
 pub fn together(pixels: usize) -> usize {
-    (TOGETHER / pixels.max(1)).max(1)
+    (TOGETHER / pixels.max(1)).clamp(1, MOST_TOGETHER)
 }
 
 /// A convolution with the padded frames it still needs.
