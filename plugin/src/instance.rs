@@ -174,8 +174,8 @@ fn generate(instance: &Instance<'_>, data: &Data, change: &Change) -> Result<(),
     let takes = values.take_count.max(1) as u32;
     let placed = order::place(&Desk { instance, values: &values, place, takes, now: change.time, scale: change.scale })?;
     let key = placed.key;
-    let job = Job::start(key, placed.order);
-    data.follow(&job);
+    let watch = Job::start(key, placed.order);
+    data.follow(watch.job());
     set(instance, |p| p.get(id::REQUEST)?.set_string(&key.to_string()));
     *data.notes.lock() = placed.notes;
     Ok(())

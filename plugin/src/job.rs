@@ -76,7 +76,7 @@ impl std::fmt::Display for Progress {
 
 impl Job {
     /// Starts a job; the same request that is already under way is not started twice.
-    pub fn start(key: Key, order: Order) -> Arc<Self> {
+    pub fn start(key: Key, order: Order) -> Watch {
         process().job(key, || {
             let job = Arc::new(Self {
                 phase: Mutex::new(Phase::Writing),
@@ -111,7 +111,7 @@ impl Job {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        if self.cancelled.load(Ordering::Relaxed) { Err(Fault::cancelled()) } else { Ok(()) }
+        if self.is_cancelled() { Err(Fault::cancelled()) } else { Ok(()) }
     }
 
     fn run(&self, order: Order) -> Result<(), Fault> {
@@ -172,6 +172,11 @@ impl Job {
         if let Phase::Working(handle, ..) = &*self.phase.lock() {
             handle.cancel();
         }
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 
     /// Whether it is still at work.
@@ -247,8 +252,10 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.0.watchers.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.is_running() {
-            self.0.cancel();
-        }
+        process().settle(|| {
+            if self.0.watchers.fetch_sub(1, Ordering::AcqRel) == 1 && self.0.is_running() {
+                self.0.cancel();
+            }
+        });
     }
 }

@@ -15,7 +15,7 @@ use shot::{Code, Fault, Key, TakeId};
 use takes::{Cache, Playback, Store};
 use worker::{Client, Options};
 
-use crate::job::Job;
+use crate::job::{Job, Watch};
 use crate::paths;
 use crate::values::Values;
 
@@ -80,18 +80,26 @@ impl Process {
         Ok(Arc::clone(client.insert(Arc::new(Client::new(options)))))
     }
 
-    /// The job of a request: the one that is under way, else one that `start` makes.
-    pub fn job(&self, key: Key, start: impl FnOnce() -> Arc<Job>) -> Arc<Job> {
+    /// The job of a request, watched: the one that is under way, else one that `start` makes.
+    pub fn job(&self, key: Key, start: impl FnOnce() -> Arc<Job>) -> Watch {
         let mut jobs = self.jobs.lock();
         jobs.retain(|_, job| job.is_running() || Arc::strong_count(job) > 1);
         match jobs.get(&key) {
-            Some(job) if job.is_running() => Arc::clone(job),
+            // One that was stopped goes on for a moment, and makes nothing.
+            Some(job) if job.is_running() && !job.is_cancelled() => job.watch(),
             _ => {
                 let job = start();
-                jobs.insert(key, Arc::clone(&job));
-                job
+                let watch = job.watch();
+                jobs.insert(key, job);
+                watch
             }
         }
+    }
+
+    /// Runs `last` while nobody can take up a job: whether one is still wanted must not change before it is stopped.
+    pub fn settle(&self, last: impl FnOnce()) {
+        let _jobs = self.jobs.lock();
+        last();
     }
 
     /// The job of a request, if there is one.

@@ -61,9 +61,9 @@ fn begin(ask: &Ask<'_, '_>, args: &RenderArgs<'_>) -> Result<Watch, Fault> {
             let place = placement::of(values, rate)?;
             let placed = order::place(&Desk { instance, values, place, takes: 1, now: args.at.time, scale: args.at.scale })?;
             placed.notes.iter().for_each(|note| log::warn!("{note}"));
-            let job = Job::start(placed.key, placed.order);
-            data.follow(&job);
-            return Ok(job.watch());
+            let watch = Job::start(placed.key, placed.order);
+            data.follow(watch.job());
+            return Ok(watch);
         }
         if instance.is_aborted() {
             return Err(Fault::cancelled());

@@ -440,6 +440,21 @@ def ltx_seams(report):
         report.row(name, got[key], "median steps", bar, "max", f"{got['frames']} frames of {got['asked']}, {got['frozen']:.0f} stand still")
 
 
+def fill(report, media):
+    """A 10-minute cut with 12 gaps: all filled to the frame, and what the whole costs beside its gaps one by one."""
+    run = subprocess.run([sys.executable, str(BENCH / "fill.py"), "--pickup", str(PICKUP), "--clip", str(media / "clips" / "udacity_lane.mp4")],
+                         capture_output=True, text=True)
+    try:
+        got = json.loads(run.stdout)
+    except ValueError:
+        why = (run.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        report.missing("a cut of 10 minutes, 12 gaps: the whole over its gaps", "×", 1.1, "max", f"not measured: {why}")
+        return
+    beside = f"{got['frames']} frames, {got['whole_cpu_s']:.0f} s of CPU, {got['whole_clock_s']:.0f} s by the clock; its plan {got['plan_s']:.1f} s"
+    report.row("a cut of 10 minutes, 12 gaps: the whole over its gaps", got["ratio"], "×", 1.1, "max", beside)
+    report.row("the same: gaps not filled to the frame", int(not got["filled"]), "", 0)
+
+
 def sheet(report, _media):
     """The page of 200 takes in headless Chromium: its size, how fast it opens, and whether keys and network are as they should be."""
     bars = (("megabytes", "sheet of 200 takes", "MB", 30.0), ("seconds", "sheet of 200 takes: open", "s", 1.0))
@@ -457,7 +472,7 @@ def sheet(report, _media):
     report.row("sheet of 200 takes: keys that do nothing, requests, unread sounds", len(rows["wrong"]), "", 0, "max", "; ".join(rows["wrong"]))
 
 
-PARTS = {f.__name__: f for f in (bundle, host, speed, engine, flow, inbetween, sharpness, hideability, ambience, room_tone, music, colour, look_files, spaces, colour_speed, ltx, sheet)}
+PARTS = {f.__name__: f for f in (bundle, host, speed, engine, flow, inbetween, sharpness, hideability, ambience, room_tone, music, colour, look_files, spaces, colour_speed, ltx, fill, sheet)}
 
 
 def main():
