@@ -166,7 +166,7 @@ fn doubt(unexplained: f32) -> f32 {
 /// How far sharpness is given back in a pair of whose change the flow leaves the share `unexplained`: where that is most of it, as
 /// on water, the detail of the frames is not the detail between them.
 fn sure(unexplained: f32) -> f32 {
-    1.0 - smoothstep((unexplained - 0.5) / 0.14)
+    1.0 - smoothstep((unexplained - 0.33) / 0.14)
 }
 
 /// Motion that is no motion, in grid samples.
