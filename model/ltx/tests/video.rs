@@ -128,8 +128,11 @@ fn what_does_not_fit_is_an_error_with_the_numbers() {
     let (decoder, encoder) = (Decoder::load(&checkpoint).unwrap(), Encoder::load(&checkpoint).unwrap());
     let message = decoder.decode(&noise((2, 2, 2, 5)), &Tiling::WHOLE, &|| false, &mut |_| Ok(())).unwrap_err().to_string();
     assert!(message.contains("4 channels") && message.contains('5'), "{message}");
-    for shape in [(8, 64, 64, 3), (9, 60, 64, 3), (9, 64, 64, 4)] {
-        let message = encoder.encode(&noise(shape), &|| false).unwrap_err().to_string();
+    let refused = |shape| encoder.encode(&noise(shape), &|| false).unwrap_err().to_string();
+    for shape in [(8, 64, 64, 3), (9, 60, 64, 3)] {
+        let message = refused(shape);
         assert!(message.contains("8·k+1") && message.contains("32"), "{message}");
     }
+    let message = refused((9, 64, 64, 4));
+    assert!(message.contains("3 colours") && message.contains("[9, 64, 64, 4]"), "{message}");
 }

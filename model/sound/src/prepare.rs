@@ -38,7 +38,13 @@ impl Neighbour {
     pub fn new(sound: &Sound, channels: usize, edge: Edge) -> Result<Self, Error> {
         let reach = (REACH as u64 * u64::from(sound.rate()) / u64::from(RATE)) as usize + 1;
         let keep = sound.len().min(reach);
-        let range = if edge == Edge::Last { sound.len() - keep..sound.len() } else { 0..keep };
+        let mut range = if edge == Edge::Last { sound.len() - keep..sound.len() } else { 0..keep };
+        // Whoever reads more than a file has gets silence beyond it: far from the hole that is no sound of the place.
+        let heard = |i: &usize| sound.channels().iter().any(|c| c[*i] != 0.0);
+        match edge {
+            Edge::Last => range.start = range.clone().find(heard).unwrap_or(range.start),
+            Edge::First => range.end = range.clone().rev().find(heard).map_or(range.end, |i| i + 1),
+        }
         let near = Sound::new(sound.rate(), sound.channels().iter().map(|c| c[range.clone()].to_vec()).collect())?;
         let broken = near.channels().iter().flatten().filter(|s| !s.is_finite()).count();
         let clipped = clipped(&near);
@@ -143,6 +149,20 @@ mod tests {
         assert_eq!(last.channels[0][last.len() - 1] + last.offset[0], 1_919_999.0);
         let first = Neighbour::new(&sound, 1, Edge::First).unwrap();
         assert!((first.channels[0][0] + first.offset[0]).abs() < 1.0);
+    }
+
+    #[test]
+    fn silence_beyond_a_file_is_no_part_of_the_neighbour() {
+        let noise: Vec<f32> = (0..48_000).map(|i| 0.1 + ((i * 7919) % 101) as f32 / 1e3).collect();
+        let gap = vec![0.0; 96_000];
+        for (edge, parts) in [(Edge::Last, [&gap[..], &noise[..]]), (Edge::First, [&noise[..], &gap[..]])] {
+            let n = Neighbour::new(&Sound::new(48_000, vec![parts.concat()]).unwrap(), 1, edge).unwrap();
+            assert_eq!(n.len(), 48_000);
+        }
+        // Silence at the hole is what stands there.
+        let n = Neighbour::new(&Sound::new(48_000, vec![[&noise[..], &gap[..]].concat()]).unwrap(), 1, Edge::Last).unwrap();
+        assert_eq!(n.len(), 144_000);
+        assert!(Neighbour::new(&Sound::silence(48_000, 1, 4_800), 1, Edge::First).unwrap().is_silent());
     }
 
     #[test]
