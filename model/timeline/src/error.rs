@@ -8,7 +8,7 @@ use shot::{Code, Fault};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("the cut {} cannot be read: {why}", .path.display())]
+    #[error("{} cannot be read: {why}", .path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -79,7 +79,7 @@ pub enum Error {
         what: String,
     },
     /// The file cannot be written.
-    #[error("the cut {} cannot be written: {why}", .path.display())]
+    #[error("{} cannot be written: {why}", .path.display())]
     Write {
         /// Which file.
         path: PathBuf,
