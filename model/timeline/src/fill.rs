@@ -111,7 +111,12 @@ impl Cut {
     /// The item that a hole is: the offline clip itself, else a gap around it on the lowest track that has one.
     fn target(&self, hole: &Hole, start: f64, end: f64) -> Result<Option<Target>, Error> {
         let Some(stack) = self.timeline_node().get("tracks") else { return Ok(None) };
-        for (index, track) in stack.children()?.enumerate() {
+        let mut tracks: Vec<_> = stack.children()?.enumerate().collect();
+        // Of two offline clips at one place the upper one is seen.
+        if hole.offline.is_some() {
+            tracks.reverse();
+        }
+        for (index, track) in tracks {
             // A track that is trimmed as a whole counts its frames from elsewhere.
             if track.schema() != "Track" || is_audio(track.value) || !track.is_enabled() || track.get("source_range").is_some() {
                 continue;
