@@ -136,6 +136,11 @@ impl Cut {
                 if fits && item.is_enabled() {
                     return Ok(Some(Target { track: index, child, begins, ends }));
                 }
+                // What lies under a clip that is seen does not uncover the hole when it is replaced.
+                let is_seen = hole.offline.is_some() && item.schema() == "Clip" && item.is_enabled();
+                if is_seen && begins < end && ends > start {
+                    return Ok(None);
+                }
                 if at > start {
                     break;
                 }
