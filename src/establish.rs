@@ -17,7 +17,7 @@ pub fn run(args: &Establish, teller: &mut Teller, cancel: &Cancel) -> Result<(),
         (frames, seconds) => Some(place::frames(Length { frames, seconds }, args.rate)?),
     };
     let board = args.common.storyboard.as_ref();
-    let mut rows = board.map(|b| storyboard::rows(b, args.rate, given)).transpose()?.unwrap_or_default();
+    let rows = board.map(|b| storyboard::rows(b, args.rate, given)).transpose()?.unwrap_or_default();
     let frames = given.or(rows.first().map(storyboard::Rows::frames)).unwrap_or(1);
     let mut request = Request::new(Task::Establish, frames, args.rate, args.size);
     place::apply(&mut request, &args.common, HANDLES);
@@ -25,7 +25,7 @@ pub fn run(args: &Establish, teller: &mut Teller, cancel: &Cancel) -> Result<(),
     request.context.still = args.image.as_deref().map(place::absolute).transpose()?;
     place::start(&mut request, None, None)?;
     if let (Some(board), 2..) = (board, rows.len()) {
-        return storyboard::all(std::mem::take(&mut rows), board, &args.out, &place, (&request, &args.common), (teller, cancel));
+        return storyboard::all(rows, board, &args.out, &place, (&request, &args.common), (teller, cancel));
     }
     let shoot = Shoot { common: &args.common, out: &args.out, depth: media::Depth::Sixteen, before: None, after: None };
     shoot::run(&shoot, &place, request, teller, cancel).map(|_| ())

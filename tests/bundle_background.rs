@@ -5,17 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use test_host::flow::{generate, id, said, wait};
+use test_host::flow::{generate, id, said, short_bridge as setup, wait};
 use test_host::{Context, Host, Instance, Quirks, RenderArgs, Setup, processes};
-
-fn setup(takes: &Path) -> Setup {
-    Setup::connected(Context::General)
-        .with(id::TAKES_FOLDER, takes)
-        .with(id::SOUND, 1)
-        .with(id::ENGINE, 1)
-        .with(id::IN, 48)
-        .with(id::FRAMES, 12)
-}
 
 /// A hole so long that the work is still under way when it is looked at.
 fn long(takes: &Path) -> Setup {

@@ -3,18 +3,9 @@
 
 use std::path::Path;
 
-use test_host::flow::{generate, id, said};
+use test_host::flow::{generate, id, said, short_bridge as setup};
 use test_host::raw;
 use test_host::{Context, FROM, Host, Instance, Quirks, RenderArgs, Setup, TO, TestClip, Values};
-
-fn setup(takes: &Path) -> Setup {
-    Setup::connected(Context::General)
-        .with(id::TAKES_FOLDER, takes)
-        .with(id::SOUND, 1)
-        .with(id::ENGINE, 1)
-        .with(id::IN, 48)
-        .with(id::FRAMES, 12)
-}
 
 fn open(context: Context, setup: &Setup) -> (Host, Instance) {
     let host = Host::new(Quirks::default());

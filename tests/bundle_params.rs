@@ -4,17 +4,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use test_host::flow::{generate, id, said, wait};
+use test_host::flow::{generate, id, said, short_bridge as setup, wait};
 use test_host::{Bundle, Context, Host, Instance, Quirks, RenderArgs, Setup, processes};
-
-fn setup(takes: &Path) -> Setup {
-    Setup::connected(Context::General)
-        .with(id::TAKES_FOLDER, takes)
-        .with(id::SOUND, 1)
-        .with(id::ENGINE, 1)
-        .with(id::IN, 48)
-        .with(id::FRAMES, 12)
-}
 
 fn open(setup: &Setup, bundle: Bundle) -> (Host, Instance) {
     let host = Host::new(Quirks::default());

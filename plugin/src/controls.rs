@@ -15,8 +15,20 @@ type State = (&'static str, bool, bool);
 
 /// Brings all controls to what the values say.
 pub fn refresh(instance: &Instance<'_>, values: &Values) {
+    bring(instance, states(values));
+}
+
+/// The same for an instance that was just made, whose controls are all shown and usable as they were described: only the others
+/// are touched, because some hosts make an instance for every frame.
+pub fn begin(instance: &Instance<'_>, values: &Values) {
+    let mut others = states(values);
+    others.retain(|(_, shown, usable)| !(*shown && *usable));
+    bring(instance, others);
+}
+
+fn bring(instance: &Instance<'_>, states: Vec<State>) {
     let Ok(set) = instance.params() else { return };
-    for (id, shown, usable) in states(values) {
+    for (id, shown, usable) in states {
         let done = set.get(id).and_then(|p| {
             p.set_secret(!shown)?;
             p.set_enabled(usable)

@@ -61,7 +61,7 @@ impl Data {
     pub fn new(instance: &Instance<'_>) -> Self {
         process().enter();
         let data = Self { context: instance.context(), ..Self::default() };
-        controls::refresh(instance, &data.values(instance, None));
+        controls::begin(instance, &data.values(instance, None));
         data
     }
 

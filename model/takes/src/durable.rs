@@ -96,7 +96,9 @@ pub(crate) fn unique() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     let machine = &blake3::hash(machine().as_bytes()).to_hex()[..8];
-    format!("{machine}-{}-{n}", std::process::id())
+    // Two copies of the plug-in in one process count for themselves: where the counter lies tells them apart.
+    let copy = std::ptr::from_ref(&COUNTER).addr();
+    format!("{machine}-{}-{copy:x}-{n}", std::process::id())
 }
 
 /// This machine, and this run of it where the system tells: two containers of a farm may share a name.

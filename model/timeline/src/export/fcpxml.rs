@@ -247,14 +247,14 @@ impl Page {
         self.open("event", vec![("name", title.to_owned())])?;
         self.open("project", vec![("name", title.to_owned())])?;
         let length = story.items.last().map_or(0, |i| i.end);
-        let mut sequence = vec![
+        let sequence = vec![
             ("format", Resources::format_id(0)),
             ("duration", seconds(length, self.rate)),
             ("tcStart", seconds(self.start.0, self.rate)),
             ("tcFormat", if drop { "DF".into() } else { "NDF".into() }),
             ("audioLayout", "stereo".into()),
+            ("audioRate", "48k".into()),
         ];
-        sequence.push(("audioRate", "48k".into()));
         self.open("sequence", sequence)?;
         self.open("spine", vec![])?;
         for (index, item) in story.items.iter().enumerate() {
